@@ -1,0 +1,54 @@
+// Package evaluators has the rules for evaluation institutions 评价机构: who is
+// filed 备案 for what, which decisions have hit them, and whether they were
+// entitled to issue a certificate at a moment. It is pure: it holds no clock, no
+// store and does no I/O. Every transition is a function of the recorded state,
+// the input and the store's time, and returns the record to be stored:
+//
+//	Register             a new Institution
+//	Institution.Rename   the institution with one more name in its history
+//	Admit                a Filing 备案: its number parts, dates, scope and serial ranges
+//	Decide               a Decision: suspend, resume, exit_voluntary, exit_ordered
+//
+// # States
+//
+// A decision names a [Target]: a whole institution, one of its filings, or an
+// occupation under either. Each target that was ever named has a state of its
+// own; no decision yet means registered. A pair that is not in the table is
+// refused as a conflict. The test of this package reads this table.
+//
+//	state      | suspend   | resume     | exit_voluntary | exit_ordered
+//	-----------+-----------+------------+----------------+-------------
+//	registered | suspended | -          | exited         | removed
+//	suspended  | -         | registered | exited         | removed
+//	exited     | -         | -          | -              | -
+//	removed    | -         | -          | -              | -
+//
+// exited and removed are final. What hits a target hits everything under it, and
+// is lifted only by a decision on the very same target: resuming a filing does
+// not lift the suspension of its institution. No decision can be recorded on a
+// part of something that has ended.
+//
+// A filing has no decisions of its own kind; its status follows from its dates
+// and from what has ended it:
+//
+//	not_filed  未备案  not recorded yet, or its first day has not come
+//	filed      已备案  within its dates
+//	expired    已到期  its last day is past
+//	terminated 已终止  an exit of the filing or its institution is in force
+//
+// # Two times
+//
+// Every decision has an effective date, which is law, and a recorded time, which
+// is the store's and cannot be chosen. A question about a date, asked with what
+// was known at a time, looks at the decisions recorded by then whose effective
+// date has come by that date, in the order in which they came into force: the
+// later of being recorded and the beginning of the effective date (civil dates
+// begin at 00:00 in Asia/Shanghai). So a decision counts from the moment it is
+// recorded, or from its effective date if that is later, and a decision with an
+// effective date in the past changes no answer that was given before it was
+// recorded. What it says about the past is seen by asking with today's knowledge,
+// and is a reason to open a review.
+//
+// Decisions are passed in the order of the log. That order settles which of two
+// decisions of the same second is the later one.
+package evaluators

@@ -1,0 +1,248 @@
+package evaluators
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"bajigong/internal/fail"
+	"bajigong/standards"
+)
+
+// A Question is whether a certificate may be issued, or an exam planned, now.
+type Question struct {
+	Occupation string
+	Trade      string // catalogue id, empty when the certificate shows --
+	Level      standards.Level
+	// ExamDate is the day of the exam, past or planned. Empty for a certificate
+	// without an exam: then only today is looked at.
+	ExamDate standards.Date
+	// Now is the store's time, the one time that decides: what was recorded by
+	// then, on the civil date it falls on.
+	Now time.Time
+	// Session is the session 认定批次 the certificate comes from. An exit that
+	// lets it finish does not stand against it. May be empty.
+	Session string
+}
+
+// Reason is why there is no entitlement.
+type Reason string
+
+// The reasons, in the order in which they are given.
+const (
+	ReasonNotFiledYet          Reason = "not_filed_yet"           // not recorded by now, not this institution's, or not begun
+	ReasonFilingExpired        Reason = "filing_expired"          // its last day is past
+	ReasonExamOutsideFiling    Reason = "exam_outside_filing"     // the exam is before its first or after its last day
+	ReasonOutOfScopeOccupation Reason = "out_of_scope_occupation" // never in scope
+	ReasonOutOfScopeTrade      Reason = "out_of_scope_trade"      // the occupation is, the trade is not
+	ReasonOutOfScopeLevel      Reason = "out_of_scope_level"      // occupation and trade are, the level is not
+	ReasonScopeNotInForce      Reason = "scope_not_in_force"      // in scope on other days, not now
+	ReasonExamOutsideScope     Reason = "exam_outside_scope"      // in scope on other days, not on the exam's
+	ReasonSuspended            Reason = "suspended"               // now
+	ReasonSuspendedAtExam      Reason = "suspended_at_exam"       // in force when the day of the exam began
+	ReasonExited               Reason = "exited"                  // now, of its own will, and the session is not named to finish
+	ReasonRemoved              Reason = "removed"                 // now, by order, and the session is not named to finish
+	ReasonExitedAtExam         Reason = "exited_at_exam"          // in force when the day of the exam began, either way
+)
+
+type reasonFacts struct {
+	words
+	field string // of the caller's input it concerns
+}
+
+var reasons = map[Reason]reasonFacts{
+	ReasonNotFiledYet:          {words{"该机构此时没有这项备案", "the institution has no such filing at this moment"}, "filing"},
+	ReasonFilingExpired:        {words{"备案已到期", "the filing has expired"}, "filing"},
+	ReasonExamOutsideFiling:    {words{"考试日期不在备案有效期内", "the exam is not within the dates of the filing"}, "exam_date"},
+	ReasonOutOfScopeOccupation: {words{"该机构未备案本职业", "the occupation is not in the scope of the filing"}, "occupation"},
+	ReasonOutOfScopeTrade:      {words{"该机构未备案本工种", "the trade is not in the scope of the filing"}, "trade"},
+	ReasonOutOfScopeLevel:      {words{"该机构未备案本等级", "the level is not in the scope of the filing"}, "level"},
+	ReasonScopeNotInForce:      {words{"本职业（工种）本等级此时不在备案有效期内", "occupation, trade and level are not in scope at this date"}, "filing"},
+	ReasonExamOutsideScope:     {words{"考试当日本职业（工种）本等级不在备案有效期内", "occupation, trade and level were not in scope on the day of the exam"}, "exam_date"},
+	ReasonSuspended:            {words{"该机构（备案、职业）已被暂停", "the institution, filing or occupation is suspended"}, "filing"},
+	ReasonSuspendedAtExam:      {words{"考试当日该机构（备案、职业）处于暂停状态", "the institution, filing or occupation was suspended on the day of the exam"}, "exam_date"},
+	ReasonExited:               {words{"该机构（备案、职业）已退出", "the institution has left, or given up the filing or occupation"}, "filing"},
+	ReasonRemoved:              {words{"该机构（备案、职业）已被取消备案", "the institution, filing or occupation was removed by order"}, "filing"},
+	ReasonExitedAtExam:         {words{"考试当日该机构（备案、职业）已退出或被取消", "the institution, filing or occupation had ended on the day of the exam"}, "exam_date"},
+}
+
+// Reasons lists every reason in the order in which they are given.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonNotFiledYet, ReasonFilingExpired, ReasonExamOutsideFiling,
+		ReasonOutOfScopeOccupation, ReasonOutOfScopeTrade, ReasonOutOfScopeLevel, ReasonScopeNotInForce, ReasonExamOutsideScope,
+		ReasonSuspended, ReasonSuspendedAtExam, ReasonExited, ReasonRemoved, ReasonExitedAtExam,
+	}
+}
+
+// Chinese returns a sentence; empty for a reason that does not exist.
+func (r Reason) Chinese() string { return reasons[r].zh }
+
+// English returns a sentence; empty for a reason that does not exist.
+func (r Reason) English() string { return reasons[r].en }
+
+// A Fact is a record an [Entitlement] rests on. A fact with a reason stands
+// against it; one without supports it.
+type Fact struct {
+	Filing    string         `json:"filing,omitempty"`   // id of the filing the fact is, or
+	Decision  string         `json:"decision,omitempty"` // id of the decision it is
+	Reason    Reason         `json:"reason,omitempty"`
+	Document  string         `json:"document,omitempty"` // 文号
+	Effective standards.Date `json:"effective,omitempty"`
+	Recorded  time.Time      `json:"recorded,omitzero"`
+}
+
+// An Entitlement answers a [Question]. It is a value: not to be entitled is an
+// expected outcome.
+type Entitlement struct {
+	Entitled bool     `json:"entitled"`
+	Reasons  []Reason `json:"reasons,omitempty"` // every one that applies, none if Entitled
+	Facts    []Fact   `json:"facts,omitempty"`
+}
+
+// Refusal returns nil when entitled, else a Conflict not_entitled with a field
+// for each reason that names the decision or filing behind it.
+func (e Entitlement) Refusal() error {
+	if e.Entitled {
+		return nil
+	}
+	var fs []fail.Field
+	for _, r := range e.Reasons {
+		zh, en := r.Chinese(), r.English()
+		if i := slices.IndexFunc(e.Facts, func(f Fact) bool { return f.Reason == r }); i >= 0 {
+			zh += fmt.Sprintf("（%s，%s起）", cmp.Or(e.Facts[i].Document, e.Facts[i].Decision, e.Facts[i].Filing), e.Facts[i].Effective.Chinese())
+			en += fmt.Sprintf(" (%s, from %s)", cmp.Or(e.Facts[i].Document, e.Facts[i].Decision, e.Facts[i].Filing), e.Facts[i].Effective)
+		}
+		fs = append(fs, wrong(reasons[r].field, string(r), zh, en))
+	}
+	return fail.New(fail.Conflict, "not_entitled", "the institution is not entitled to this").
+		In("该机构不具备相应的认定资格").At(fs...)
+}
+
+// Entitled answers q for one filing of one institution from what was recorded by
+// q.Now (design §5, invariant 2): the filing and its scope must be in force today
+// and on the day of the exam, and no decision in force may stand against it,
+// neither now nor when the day of the exam began. For the exam counts what was
+// recorded then: a suspension recorded later with an earlier date does not make
+// the exam unlawful, it is a reason to review it.
+//
+// If an exit in force names q.Session as one that may finish, neither that exit
+// nor dates of the filing and its scope that have since run out stand against it;
+// suspensions, and exits that do not name it, do.
+//
+// decisions are those of the institution in the order of the log. Records made
+// in the second of q.Now count; who replays the log must leave out those that
+// stand behind the moment of the question.
+func Entitled(inst Institution, filing Filing, decisions []Decision, q Question) Entitlement {
+	e := Entitlement{}
+	if filing.Institution != inst.ID || filing.ID == "" || filing.Recorded.After(q.Now) {
+		e.against(ReasonNotFiledYet)
+		return e
+	}
+	today := standards.DateOf(q.Now)
+	now := states(decisions, filing.target(q.Occupation), today, q.Now)
+	e.weighDates(filing, q, today, finishes(now, q.Session))
+	e.weighDecisions(now, q.Session)
+	e.weighExam(filing, decisions, q)
+	slices.SortStableFunc(e.Reasons, func(a, b Reason) int {
+		return cmp.Compare(slices.Index(Reasons(), a), slices.Index(Reasons(), b))
+	})
+	e.Entitled = len(e.Reasons) == 0
+	return e
+}
+
+// against adds a reason once, and the fact behind it if there is one.
+func (e *Entitlement) against(r Reason, facts ...Fact) {
+	if !slices.Contains(e.Reasons, r) {
+		e.Reasons = append(e.Reasons, r)
+	}
+	for _, f := range facts {
+		f.Reason = r
+		e.Facts = append(e.Facts, f)
+	}
+}
+
+// finishes reports whether an exit among the states lets the session finish.
+func finishes(now []state, session string) bool {
+	return slices.ContainsFunc(now, func(s state) bool { return s.lets(session) })
+}
+
+func (s state) lets(session string) bool {
+	return session != "" && s.status.Ended() && slices.Contains(s.by.FinishSessions, session)
+}
+
+func (d Decision) fact() Fact {
+	return Fact{Decision: d.ID, Document: d.Document, Effective: d.Effective, Recorded: d.Recorded}
+}
+
+func (f Filing) fact() Fact {
+	return Fact{Filing: f.ID, Document: f.Document, Effective: f.From, Recorded: f.Recorded}
+}
+
+// weighDates compares the dates of the filing and its scope with today and the
+// exam. finishing forgives what has run out by today.
+func (e *Entitlement) weighDates(f Filing, q Question, today standards.Date, finishing bool) {
+	had := len(e.Reasons)
+	switch {
+	case today < f.From:
+		e.against(ReasonNotFiledYet, f.fact())
+	case today > f.Until && !finishing:
+		e.against(ReasonFilingExpired, f.fact())
+	}
+	if q.ExamDate != "" && !f.Covers(q.ExamDate) {
+		e.against(ReasonExamOutsideFiling, f.fact())
+	}
+	items, missing := f.scope(q.Occupation, q.Trade, q.Level)
+	if missing != "" {
+		e.against(missing, f.fact())
+		return
+	}
+	if f.Covers(today) && !f.anyCovers(items, today) && !finishing {
+		e.against(ReasonScopeNotInForce, f.fact())
+	}
+	if f.Covers(q.ExamDate) && !f.anyCovers(items, q.ExamDate) {
+		e.against(ReasonExamOutsideScope, f.fact())
+	}
+	if len(e.Reasons) == had {
+		e.Facts = append(e.Facts, f.fact())
+	}
+}
+
+// weighDecisions looks at what is in force now. Every decision that decided a
+// state is a fact, those that lifted a suspension or let the session finish too.
+func (e *Entitlement) weighDecisions(now []state, session string) {
+	for _, s := range now {
+		switch {
+		case s.by.ID == "":
+		case s.status == Registered || s.lets(session):
+			e.Facts = append(e.Facts, s.by.fact())
+		case s.status == Suspended:
+			e.against(ReasonSuspended, s.by.fact())
+		case s.status == Exited:
+			e.against(ReasonExited, s.by.fact())
+		case s.status == Removed:
+			e.against(ReasonRemoved, s.by.fact())
+		}
+	}
+}
+
+// weighExam looks at what was in force when the day of the exam began, as far as
+// it is known now if that day is still to come.
+func (e *Entitlement) weighExam(f Filing, decisions []Decision, q Question) {
+	if q.ExamDate == "" {
+		return
+	}
+	known := q.ExamDate.Time()
+	if known.After(q.Now) {
+		known = q.Now
+	}
+	for _, s := range states(decisions, f.target(q.Occupation), q.ExamDate, known) {
+		switch {
+		case s.status == Suspended:
+			e.against(ReasonSuspendedAtExam, s.by.fact())
+		case s.status.Ended():
+			e.against(ReasonExitedAtExam, s.by.fact())
+		}
+	}
+}
