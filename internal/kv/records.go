@@ -1,0 +1,209 @@
+package kv
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
+
+// Records are values of one type kept as JSON in a table, with their indexes.
+// Only its methods may write the tables, or the indexes go astray.
+type Records[V any] struct {
+	Table   Table
+	Key     func(V) []byte // the primary key, see Key
+	Indexes []Index[V]
+}
+
+// An Index is a table of entries: entry key → primary key. A value may have
+// none, one or several entries. When Unique, two records cannot share an entry
+// key; otherwise Keys must end each with the primary key's parts.
+type Index[V any] struct {
+	Table  Table
+	Keys   func(V) [][]byte
+	Unique bool
+}
+
+// Get reads one record; ok is false when there is none.
+func (r Records[V]) Get(rd Reader, key []byte) (v V, ok bool, err error) {
+	value, err := rd.Get(r.Table, key)
+	if err != nil || value == nil {
+		return v, false, err
+	}
+	v, err = r.decode(key, value)
+	return v, err == nil, err
+}
+
+// GetMany reads one record per key, in order; ok tells which exist.
+func (r Records[V]) GetMany(rd Reader, keys [][]byte) (vs []V, ok []bool, err error) {
+	values, err := rd.GetMany(r.Table, keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	vs, ok = make([]V, len(keys)), make([]bool, len(keys))
+	for i, value := range values {
+		if value == nil {
+			continue
+		}
+		if vs[i], err = r.decode(keys[i], value); err != nil {
+			return nil, nil, err
+		}
+		ok[i] = true
+	}
+	return vs, ok, nil
+}
+
+// Scan reads a page of records. next is the From of the following page (To, when
+// rng is reversed), or nil at the end.
+func (r Records[V]) Scan(rd Reader, rng Range) (vs []V, next []byte, err error) {
+	entries, err := rd.Scan(r.Table, rng)
+	if err != nil {
+		return nil, nil, err
+	}
+	vs = make([]V, len(entries))
+	for i, e := range entries {
+		if vs[i], err = r.decode(e.Key, e.Value); err != nil {
+			return nil, nil, err
+		}
+	}
+	return vs, cursor(rng, entries), nil
+}
+
+// ScanIndex reads a page of records in the order of one of the indexes, named by
+// its table; rng and next are of the index.
+func (r Records[V]) ScanIndex(rd Reader, index Table, rng Range) (vs []V, next []byte, err error) {
+	entries, err := rd.Scan(index, rng)
+	if err != nil {
+		return nil, nil, err
+	}
+	keys := make([][]byte, len(entries))
+	for i, e := range entries {
+		keys[i] = e.Value
+	}
+	vs, ok, err := r.GetMany(rd, keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, found := range ok {
+		if !found {
+			return nil, nil, fmt.Errorf("%s: entry %x has no record in %s", index, entries[i].Key, r.Table)
+		}
+	}
+	return vs, cursor(rng, entries), nil
+}
+
+// Lookup reads the record under an entry key of a unique index.
+func (r Records[V]) Lookup(rd Reader, index Table, entry []byte) (v V, ok bool, err error) {
+	key, err := rd.Get(index, entry)
+	if err != nil || key == nil {
+		return v, false, err
+	}
+	v, ok, err = r.Get(rd, key)
+	if err == nil && !ok {
+		err = fmt.Errorf("%s: entry %x has no record in %s", index, entry, r.Table)
+	}
+	return v, ok, err
+}
+
+// Put stores v under its key, new or in place of the record there, and moves its
+// index entries. It returns [ErrDuplicate] when another record has one of v's
+// entries in a unique index.
+func (r Records[V]) Put(tx Tx, v V) error {
+	key := r.Key(v)
+	old, had, err := r.Get(tx, key)
+	if err != nil {
+		return err
+	}
+	for _, index := range r.Indexes {
+		before, after := entrySet{}, newEntrySet(index.Keys(v))
+		if had {
+			before = newEntrySet(index.Keys(old))
+		}
+		if err := index.move(tx, key, before, after); err != nil {
+			return fmt.Errorf("%s: %w", r.Table, err)
+		}
+	}
+	value, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.Table, err)
+	}
+	tx.Put(r.Table, key, value)
+	return nil
+}
+
+// Delete removes the record under key, if there is one, with its index entries.
+func (r Records[V]) Delete(tx Tx, key []byte) error {
+	old, had, err := r.Get(tx, key)
+	if err != nil || !had {
+		return err
+	}
+	for _, index := range r.Indexes {
+		for _, entry := range index.Keys(old) {
+			tx.Delete(index.Table, entry)
+		}
+	}
+	tx.Delete(r.Table, key)
+	return nil
+}
+
+func (r Records[V]) decode(key, value []byte) (v V, err error) {
+	if err := json.Unmarshal(value, &v); err != nil {
+		return v, fmt.Errorf("%s %x: %w", r.Table, key, err)
+	}
+	return v, nil
+}
+
+// cursor is where the page after entries begins, nil when they were the last.
+func cursor(rng Range, entries []Entry) []byte {
+	if len(entries) < rng.Limit {
+		return nil
+	}
+	rest := rng.After(entries[len(entries)-1].Key)
+	if rng.Reverse {
+		return rest.To
+	}
+	return rest.From
+}
+
+// entrySet are the entry keys of one record in one index, in order.
+type entrySet struct {
+	keys [][]byte
+	has  map[string]bool
+}
+
+func newEntrySet(keys [][]byte) entrySet {
+	s := entrySet{keys, map[string]bool{}}
+	for _, key := range keys {
+		s.has[string(key)] = true
+	}
+	return s
+}
+
+// move replaces the entries of a record. Entries that stay are not written.
+func (x Index[V]) move(tx Tx, key []byte, before, after entrySet) error {
+	var added [][]byte
+	for _, entry := range after.keys {
+		if !before.has[string(entry)] {
+			added = append(added, entry)
+		}
+	}
+	if x.Unique && len(added) > 0 {
+		taken, err := tx.GetMany(x.Table, added)
+		if err != nil {
+			return err
+		}
+		for _, other := range taken {
+			if other != nil && !bytes.Equal(other, key) {
+				return fmt.Errorf("index %s: %w", x.Table, ErrDuplicate)
+			}
+		}
+	}
+	for _, entry := range before.keys {
+		if !after.has[string(entry)] {
+			tx.Delete(x.Table, entry)
+		}
+	}
+	for _, entry := range added {
+		tx.Put(x.Table, entry, key)
+	}
+	return nil
+}
