@@ -1,0 +1,155 @@
+package registry
+
+import (
+	"slices"
+
+	"bajigong/internal/fail"
+)
+
+// Role is what an account may be used for.
+type Role string
+
+// The roles. Operator is never held by an account: it is who runs the binary
+// on the machine that has the store and the keys.
+const (
+	RoleAuthority   Role = "authority"   // 人社部门: admits, decides, sees its region
+	RoleInstitution Role = "institution" // 评价机构: its own filings, sessions and certificates
+	RolePayer       Role = "payer"       // 补贴经办机构: claims
+	RoleAuditor     Role = "auditor"     // reads everything that is not sealed
+	RoleOperator    Role = "operator"    // the command line beside the store
+)
+
+// Roles lists the roles an account can have.
+func Roles() []Role { return []Role{RoleAuthority, RoleInstitution, RolePayer, RoleAuditor} }
+
+// Actor is who is asking. API keys (and later sessions) only prove an account;
+// the zero Actor is the public.
+type Actor struct {
+	Account      string `json:"account"`
+	Organisation string `json:"organisation,omitempty"` // an institution's id, or a payer's
+	Roles        []Role `json:"roles,omitempty"`
+	Region       string `json:"region,omitempty"` // GB/T 2260, 6 digits; for an authority what it governs
+	Via          string `json:"via,omitempty"`    // "key:<id>", "cli"
+
+	// Idempotency is the creating request that is being made, if it has a key.
+	Idempotency Idempotency `json:"-"`
+}
+
+// Operator is the actor of commands that hold the store and the keys themselves.
+func Operator() Actor {
+	return Actor{Account: "operator", Roles: []Role{RoleOperator}, Via: "cli"}
+}
+
+func (a Actor) has(r Role) bool { return slices.Contains(a.Roles, r) }
+
+// Action is something an actor may or may not do.
+type Action string
+
+// The actions. Reading what is public needs none.
+const (
+	ManageAccounts       Action = "manage accounts"
+	AdmitInstitutions    Action = "admit institutions"
+	DecideOnInstitutions Action = "decide on institutions"
+	ReadInstitution      Action = "read an institution"
+	RunSessions          Action = "run sessions"
+	ReadSession          Action = "read a session"
+	ReadCertificate      Action = "read a certificate"
+	VoidCertificate      Action = "void a certificate"    // 撤销
+	CancelCertificate    Action = "cancel a certificate"  // 注销
+	SuspendCertificate   Action = "suspend a certificate" // 暂停
+	ReissueCertificate   Action = "reissue a certificate" // 更正, 补发
+	RegisterElsewhere    Action = "register a certificate from elsewhere"
+	UseClaims            Action = "use claims"
+	ReadClaim            Action = "read a claim"
+	ReadEvents           Action = "read events"
+	CheckRegister        Action = "check the register"
+)
+
+// Actions lists every action, for the table test of may.
+func Actions() []Action {
+	return []Action{ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, RunSessions, ReadSession,
+		ReadCertificate, VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere,
+		UseClaims, ReadClaim, ReadEvents, CheckRegister}
+}
+
+// Object is what an action is about. Empty fields belong to nobody.
+type Object struct {
+	Institution string // the institution it belongs to
+	Payer       string // the payer it belongs to
+	Region      string // GB/T 2260, 6 digits
+}
+
+// may is the one rule of authorisation. It is pure and is called inside the
+// same View or Update that reads the object.
+//
+//	operator     everything but what belongs to an institution's or payer's daily work
+//	authority    institutions, sessions and certificates of its region; accounts
+//	institution  its own sessions and certificates; cancels, never voids
+//	payer        claims of its own
+//	auditor      reads
+func may(by Actor, do Action, about Object) error {
+	if allowed(by, do, about) {
+		return nil
+	}
+	if len(by.Roles) == 0 {
+		return fail.New(fail.Unauthorized, "key_required", "an API key is needed to %s", do).
+			In("此操作需要接口密钥，请在请求头 Authorization: Bearer 中提供")
+	}
+	return fail.New(fail.Forbidden, "not_allowed", "this account may not %s here", do).
+		In("本账号无权进行此操作，或该记录不属于本单位、本辖区")
+}
+
+func allowed(by Actor, do Action, about Object) bool {
+	if by.has(RoleOperator) {
+		switch do {
+		case ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, ReadSession, ReadCertificate, ReadEvents, CheckRegister:
+			return true
+		}
+	}
+	if by.has(RoleAuthority) && governs(by.Region, about.Region) {
+		switch do {
+		case ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, ReadSession, ReadCertificate,
+			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, ReadEvents, CheckRegister:
+			return true
+		}
+	}
+	if by.has(RoleInstitution) && by.Organisation != "" && by.Organisation == about.Institution {
+		switch do {
+		case ReadInstitution, RunSessions, ReadSession, ReadCertificate, CancelCertificate, ReissueCertificate, RegisterElsewhere:
+			return true
+		}
+	}
+	if by.has(RolePayer) && by.Organisation != "" && by.Organisation == about.Payer {
+		switch do {
+		case UseClaims, ReadClaim:
+			return true
+		}
+	}
+	if by.has(RoleAuditor) && governs(by.Region, about.Region) {
+		switch do {
+		case ReadInstitution, ReadSession, ReadCertificate, ReadClaim, ReadEvents, CheckRegister:
+			return true
+		}
+	}
+	return false
+}
+
+// governs reports whether an authority of region own has region within it, by
+// the trailing zeros of GB/T 2260: 320000 has 320583, 320500 has 320583. What
+// has no region is governed by nobody: nothing is open because it was not set.
+func governs(own, region string) bool {
+	if len(own) != 6 || len(region) != 6 {
+		return false
+	}
+	switch {
+	case own == region:
+		return true
+	case own == "000000":
+		return true
+	case own[2:] == "0000":
+		return own[:2] == region[:2]
+	case own[4:] == "00":
+		return own[:4] == region[:4]
+	}
+	return false
+}

@@ -1,0 +1,57 @@
+package auditlog
+
+import (
+	"math/bits"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// tileHeight is the number of tree levels in a tile, tileWidth the number of
+// hashes in a full one (C2SP tlog-tiles).
+const (
+	tileHeight = 8
+	tileWidth  = 1 << tileHeight
+)
+
+// An edge is the right edge of a Merkle tree: the roots of the complete subtrees
+// into which its size divides, largest first, one per set bit of size. It is all
+// that is needed to add leaves and to compute the root. The zero edge is that of
+// the empty tree.
+type edge struct {
+	size   uint64
+	hashes []tlog.Hash
+}
+
+func edgeLen(size uint64) int { return bits.OnesCount64(size) }
+
+// add appends a leaf by its hash. It calls complete for each hash that belongs
+// into a tile and is now final: that of the leaf itself (level 0), and of each
+// subtree of 256^level leaves that the leaf completes, lowest level first.
+func (e *edge) add(h tlog.Hash, complete func(level int, n uint64, h tlog.Hash)) {
+	complete(0, e.size, h)
+	level := 0
+	for ; e.size>>level&1 == 1; level++ {
+		last := len(e.hashes) - 1
+		h = tlog.NodeHash(e.hashes[last], h)
+		e.hashes = e.hashes[:last]
+		if up := level + 1; up%tileHeight == 0 {
+			complete(up/tileHeight, e.size>>up, h)
+		}
+	}
+	e.hashes = append(e.hashes, h)
+	e.size++
+}
+
+// root returns the Merkle tree hash (RFC 6962 §2.1): the complete subtrees
+// joined from the right.
+func (e edge) root() tlog.Hash {
+	if len(e.hashes) == 0 {
+		h, _ := tlog.TreeHash(0, nil) // the hash of nothing; reads no hashes
+		return h
+	}
+	h := e.hashes[len(e.hashes)-1]
+	for i := len(e.hashes) - 2; i >= 0; i-- {
+		h = tlog.NodeHash(e.hashes[i], h)
+	}
+	return h
+}

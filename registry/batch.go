@@ -1,0 +1,92 @@
+package registry
+
+import (
+	"time"
+
+	"bajigong/internal/fail"
+	"bajigong/standards"
+)
+
+// BatchState is how far the issue of one session has come. Every step is one or
+// more Updates; what is stored decides where a new process goes on.
+//
+//	state       what is durable                                     next
+//	allocating  numbers, handles, status indices up to Allocated    signing
+//	signing     tokens, sealed papers, log entries up to Signed     signed
+//	signed      everything but the flip                             published, aborted
+//	published   public, all of it                                   –
+//	aborted     never public; what it allocated is burnt            –
+type BatchState string
+
+// The states of a batch.
+const (
+	BatchAllocating BatchState = "allocating"
+	BatchSigning    BatchState = "signing"
+	BatchSigned     BatchState = "signed"
+	BatchPublished  BatchState = "published"
+	BatchAborted    BatchState = "aborted"
+)
+
+// Ended reports whether nothing more will happen.
+func (s BatchState) Ended() bool { return s == BatchPublished || s == BatchAborted }
+
+// Batch is the issue of one session. It becomes public at one moment or never.
+type Batch struct {
+	ID              string         `json:"id"`
+	Session         string         `json:"session"`
+	Institution     string         `json:"institution"`
+	InstitutionName string         `json:"institution_name"`
+	Filing          string         `json:"filing"`
+	State           BatchState     `json:"state"`
+	Issued          standards.Date `json:"issued"` // 发证日期 of every certificate in it
+	Total           int            `json:"total"`
+	Allocated       int            `json:"allocated"`
+	Signed          int            `json:"signed"`
+	// AllocatedRow and SignedRow are the cursors: the last row done.
+	AllocatedRow int        `json:"allocated_row"`
+	SignedRow    int        `json:"signed_row"`
+	By           string     `json:"by"`
+	Started      time.Time  `json:"started"`
+	Published    *time.Time `json:"published,omitempty"` // the receive time of every certificate in it
+	Aborted      string     `json:"aborted,omitempty"`   // why, in English; AbortedZH in Chinese
+	AbortedZH    string     `json:"aborted_zh,omitempty"`
+}
+
+// StartBatch is the rule for beginning to issue: after the last day of
+// publicity, and not before.
+func (s Session) StartBatch(b Batch, now time.Time) (Session, Batch, error) {
+	if s.State != SessionPublicity || s.Publicity == nil || s.Results == nil {
+		return s, b, fail.New(fail.Conflict, "not_publicised", "session %s is %s; certificates follow publicity", s.ID, s.State).
+			In("批次 %s 尚未公示，不能发证", s.ID)
+	}
+	today := standards.DateOf(now)
+	if today <= s.Publicity.Until {
+		return s, b, fail.New(fail.Conflict, "publicity_running", "publicity of session %s runs until %s; certificates can be issued from the day after", s.ID, s.Publicity.Until).
+			In("批次 %s 公示至 %s，次日起方可发证", s.ID, s.Publicity.Until)
+	}
+	b.Session, b.Institution, b.Filing = s.ID, s.Institution, s.Filing
+	b.State, b.Issued, b.Total, b.Started = BatchAllocating, today, s.Results.Passed, now
+	s.State, s.Batch = SessionIssuing, b.ID
+	return s, b, nil
+}
+
+// Publish is the flip. It answers Conflict when the batch is not complete.
+func (s Session) Publish(b Batch, now time.Time) (Session, Batch, error) {
+	if b.State != BatchSigned || b.Signed != b.Total || b.Allocated != b.Total || s.Batch != b.ID || s.State != SessionIssuing {
+		return s, b, fail.New(fail.Conflict, "batch_incomplete", "batch %s is %s with %d of %d signed", b.ID, b.State, b.Signed, b.Total).
+			In("发证批次 %s 尚未完成：已签 %d / %d", b.ID, b.Signed, b.Total)
+	}
+	b.State, b.Published = BatchPublished, &now
+	s.State, s.Issued = SessionIssued, &now
+	return s, b, nil
+}
+
+// Abort ends a batch for good; its session can be issued anew, with new numbers.
+func (s Session) Abort(b Batch, why *fail.Error) (Session, Batch, error) {
+	if b.State.Ended() {
+		return s, b, fail.New(fail.Conflict, "batch_ended", "batch %s is already %s", b.ID, b.State).In("发证批次 %s 已结束", b.ID)
+	}
+	b.State, b.Aborted, b.AbortedZH = BatchAborted, why.Text, why.ZH
+	s.State, s.Batch = SessionPublicity, ""
+	return s, b, nil
+}

@@ -1,0 +1,332 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"bajigong/credentials"
+	"bajigong/evaluators"
+	"bajigong/internal/fail"
+	"bajigong/internal/kv"
+	"bajigong/registry/policy"
+	"bajigong/standards"
+)
+
+// Origin says where a certificate was issued.
+type Origin string
+
+// The origins.
+const (
+	OriginHere      Origin = "here"
+	OriginElsewhere Origin = "elsewhere" // registered here, issued before or in another system
+)
+
+// Certificate is the ledger's record of one number, for ever. It has no personal
+// data: name and document are sealed with each version.
+type Certificate struct {
+	Number          string               `json:"number"`
+	Kind            standards.NumberKind `json:"kind"`
+	Origin          Origin               `json:"origin"`
+	Mode            policy.Mode          `json:"mode"`
+	Person          PersonID             `json:"person"`
+	Institution     string               `json:"institution,omitempty"` // id, when it is in this register
+	InstitutionName string               `json:"institution_name"`      // as at issue, as the paper shows it
+	Filing          string               `json:"filing,omitempty"`
+	Region          string               `json:"region"`
+	Session         string               `json:"session,omitempty"`
+	Row             int                  `json:"row,omitempty"`
+	Batch           string               `json:"batch,omitempty"`
+	Occupation      string               `json:"occupation"`
+	OccupationName  string               `json:"occupation_name"`
+	Trade           string               `json:"trade,omitempty"`
+	TradeName       string               `json:"trade_name"` // "--" for none
+	Level           standards.Level      `json:"level"`
+	Issued          standards.Date       `json:"issued"`  // 发证日期
+	Created         time.Time            `json:"created"` // when the number was taken or the registration came in
+	Versions        int                  `json:"versions"`
+	Status          CertificateStatus    `json:"status"`
+	Changes         []Change             `json:"changes,omitempty"`
+	// Entitlement is asked at receipt for certificates from elsewhere whose
+	// filing is known here; nil when it is not asserted.
+	Entitlement *evaluators.Entitlement `json:"entitlement,omitempty"`
+	LogIndex    uint64                  `json:"log_index"` // the entry of its current version
+}
+
+// CertificateStatus is what a certificate is worth, apart from its versions.
+//
+//	from       change            to
+//	valid      void 撤销          voided (end)
+//	valid      cancel 注销        cancelled (end)
+//	valid      suspend 暂停       suspended
+//	suspended  resume 恢复        valid
+//	suspended  void, cancel      voided, cancelled
+//	cancelled  void              voided (what should never have been is void even after it ended)
+type CertificateStatus string
+
+// The statuses.
+const (
+	CertificateValid     CertificateStatus = "valid"
+	CertificateSuspended CertificateStatus = "suspended"
+	CertificateCancelled CertificateStatus = "cancelled"
+	CertificateVoided    CertificateStatus = "voided"
+)
+
+// ChangeKind is what is done to a certificate.
+type ChangeKind string
+
+// The kinds of change.
+const (
+	ChangeVoid    ChangeKind = "void"    // 撤销: void from the start
+	ChangeCancel  ChangeKind = "cancel"  // 注销: ends on its date
+	ChangeSuspend ChangeKind = "suspend" // 暂停: while under review
+	ChangeResume  ChangeKind = "resume"  // 恢复
+)
+
+// Change is one entry of a certificate's history. It is never removed.
+type Change struct {
+	Kind      ChangeKind     `json:"kind"`
+	Effective standards.Date `json:"effective"`
+	Recorded  time.Time      `json:"recorded"`
+	By        string         `json:"by"`       // account id
+	Document  string         `json:"document"` // 文号
+	Reason    string         `json:"reason"`   // public; no personal data
+	LogIndex  uint64         `json:"log_index"`
+}
+
+// NewChange is what a change needs. Effective is today when empty; only a
+// cancellation may name another day, and none in the future.
+type NewChange struct {
+	Kind      ChangeKind     `json:"-"`
+	Effective standards.Date `json:"effective"`
+	Document  string         `json:"document"`
+	Reason    string         `json:"reason"`
+}
+
+var changeTable = map[ChangeKind]map[CertificateStatus]CertificateStatus{
+	ChangeVoid: {CertificateValid: CertificateVoided, CertificateSuspended: CertificateVoided,
+		CertificateCancelled: CertificateVoided},
+	ChangeCancel:  {CertificateValid: CertificateCancelled, CertificateSuspended: CertificateCancelled},
+	ChangeSuspend: {CertificateValid: CertificateSuspended},
+	ChangeResume:  {CertificateSuspended: CertificateValid},
+}
+
+var changeWords = map[ChangeKind]string{ChangeVoid: "撤销", ChangeCancel: "注销", ChangeSuspend: "暂停", ChangeResume: "恢复"}
+
+// Change is the rule: it answers the certificate with the change, Invalid when
+// the change is not complete, Conflict when the status does not allow it.
+func (c Certificate) Change(in NewChange, by Actor, now time.Time) (Certificate, error) {
+	today := standards.DateOf(now)
+	var bad []fail.Field
+	in.Document, in.Reason = strings.TrimSpace(in.Document), strings.TrimSpace(in.Reason)
+	if n := len([]rune(in.Reason)); n == 0 || n > 500 {
+		bad = append(bad, fail.Field{Name: "reason", Code: "length", ZH: "请写明依据和原因，1 至 500 字", EN: "a reason of 1 to 500 characters is needed"})
+	}
+	if n := len([]rune(in.Document)); n > 100 || n == 0 && in.Kind != ChangeCancel {
+		bad = append(bad, fail.Field{Name: "document", Code: "length", ZH: "请填写文号，不超过 100 字", EN: "the document number, at most 100 characters"})
+	}
+	if in.Effective == "" {
+		in.Effective = today
+	}
+	if in.Effective > today || in.Effective < c.Issued || in.Kind != ChangeCancel && in.Effective != today {
+		bad = append(bad, fail.Field{Name: "effective", Code: "date", ZH: "生效日期不得早于发证日期或晚于今天；只有注销可以写以前的日期",
+			EN: "the date is not before issue and not after today; only a cancellation may lie in the past"})
+	}
+	if len(bad) > 0 {
+		return c, fail.New(fail.Invalid, "change", "the change is not complete").In("变更信息有误").At(bad...)
+	}
+	to, ok := changeTable[in.Kind][c.Status]
+	if !ok {
+		return c, fail.New(fail.Conflict, "certificate_status", "a certificate that is %s cannot be changed by %s", c.Status, in.Kind).
+			In("证书当前状态不允许%s", changeWords[in.Kind])
+	}
+	c.Status = to
+	c.Changes = append(c.Changes[:len(c.Changes):len(c.Changes)], Change{Kind: in.Kind, Effective: in.Effective, Recorded: now,
+		By: by.Account, Document: in.Document, Reason: in.Reason})
+	return c, nil
+}
+
+// last returns the newest change of a kind.
+func (c Certificate) last(kind ChangeKind) *Change {
+	for i := len(c.Changes) - 1; i >= 0; i-- {
+		if c.Changes[i].Kind == kind {
+			return &c.Changes[i]
+		}
+	}
+	return nil
+}
+
+// Version is one printed form of a certificate. Handle and status index are its
+// own for ever.
+type Version struct {
+	Number string `json:"number"`
+	N      int    `json:"n"` // 1, 2, …
+	// Handle is empty for certificates from elsewhere: nothing of ours is printed.
+	Handle   credentials.Handle `json:"handle,omitempty"` // none for certificates from elsewhere
+	Status   uint64             `json:"status"`           // status index
+	KID      string             `json:"kid,omitempty"`    // key that signed its token
+	Created  time.Time          `json:"created"`
+	Signed   bool               `json:"signed"`
+	LogIndex uint64             `json:"log_index"`
+}
+
+func (r *Registry) paper(rd kv.Reader, number string, n int) (Paper, error) {
+	var p Paper
+	ok, err := r.vault.open(rd, sealedVersion(number, n), &p)
+	if err == nil && !ok {
+		err = fmt.Errorf("certificate %s version %d has no sealed block", number, n)
+	}
+	return p, err
+}
+
+// public reports whether a certificate can be seen outside its batch. Issued
+// here, it can only when its whole batch was published.
+func (r *Registry) public(rd kv.Reader, c Certificate) (ok bool, received time.Time, err error) {
+	if c.Origin != OriginHere {
+		return true, c.Created, nil
+	}
+	b, err := need(rd, batches, kv.Key(c.Batch), "batch", "发证批次", c.Batch)
+	if err != nil || b.State != BatchPublished {
+		return false, time.Time{}, err
+	}
+	return true, *b.Published, nil
+}
+
+// publicCertificate loads a certificate that exists for the public.
+func (r *Registry) publicCertificate(rd kv.Reader, number string) (Certificate, time.Time, error) {
+	c, ok, err := certificates.Get(rd, kv.Key(number))
+	if err != nil {
+		return c, time.Time{}, err
+	}
+	if ok {
+		var received time.Time
+		if ok, received, err = r.public(rd, c); err != nil || ok {
+			return c, received, err
+		}
+	}
+	return Certificate{}, time.Time{}, notFound("certificate", "证书", number)
+}
+
+// Issued is a certificate as its institution and the authority see it.
+type Issued struct {
+	Certificate
+	Received time.Time          `json:"received"`
+	Handle   credentials.Handle `json:"handle,omitempty"`
+	Name     string             `json:"name"`
+	Document string             `json:"document"` // masked
+	// StatusIndex is the place of its version in the status lists.
+	StatusIndex uint64 `json:"status_index"`
+	QR          string `json:"qr,omitempty"`
+}
+
+func (r *Registry) issuedView(rd kv.Reader, c Certificate, received time.Time) (Issued, error) {
+	v, err := need(rd, versions, versionKey(c.Number, c.Versions), "version", "证书版本", c.Number)
+	if err != nil {
+		return Issued{}, err
+	}
+	p, err := r.paper(rd, c.Number, c.Versions)
+	if err != nil {
+		return Issued{}, err
+	}
+	out := Issued{Certificate: c, Received: received, Handle: v.Handle, StatusIndex: v.Status, Name: p.Name, Document: p.Document.Masked()}
+	if v.Handle != "" {
+		out.QR = credentials.QRText(r.cfg.Origin, v.Handle, credentials.Token(p.Token))
+	}
+	return out, nil
+}
+
+// CertificateByNumber shows a certificate to its institution or the authority.
+func (r *Registry) CertificateByNumber(ctx context.Context, by Actor, number string) (out Issued, err error) {
+	key, err := r.numberKey(number)
+	if err != nil {
+		return out, err
+	}
+	err = r.view(ctx, func(rd kv.Reader, _ time.Time) error {
+		c, received, err := r.publicCertificate(rd, key)
+		if err != nil {
+			return err
+		}
+		if err := may(by, ReadCertificate, Object{Institution: c.Institution, Region: c.Region}); err != nil {
+			return err
+		}
+		out, err = r.issuedView(rd, c, received)
+		return err
+	})
+	return out, err
+}
+
+// CertificatesOfSession is one page of what a session issued, in the order of
+// its rows.
+func (r *Registry) CertificatesOfSession(ctx context.Context, by Actor, session string, page Page) (out []Issued, next string, err error) {
+	err = r.view(ctx, func(rd kv.Reader, _ time.Time) error {
+		out, next = nil, ""
+		s, err := sessionFor(rd, by, ReadCertificate, session)
+		if err != nil {
+			return err
+		}
+		if s.State != SessionIssued {
+			return fail.New(fail.Conflict, "not_issued", "session %s has not issued yet", s.ID).In("批次 %s 尚未发证", s.ID)
+		}
+		cs, cursor, err := scanIndexPage(rd, certificates, indexCertificatesByBatch, kv.Prefix(kv.Key(s.Batch)), page)
+		if err != nil {
+			return err
+		}
+		for _, c := range cs {
+			v, err := r.issuedView(rd, c, *s.Issued)
+			if err != nil {
+				return err
+			}
+			out = append(out, v)
+		}
+		next = cursor
+		return nil
+	})
+	return out, next, err
+}
+
+var changeActions = map[ChangeKind]Action{ChangeVoid: VoidCertificate, ChangeCancel: CancelCertificate,
+	ChangeSuspend: SuspendCertificate, ChangeResume: SuspendCertificate}
+
+// ChangeCertificate voids, cancels, suspends or resumes a certificate. The
+// verdict changes at once; the status list with its next version.
+func (r *Registry) ChangeCertificate(ctx context.Context, by Actor, number string, in NewChange) (Certificate, error) {
+	key, err := r.numberKey(number)
+	if err != nil {
+		return Certificate{}, err
+	}
+	var out Certificate
+	err = r.db.Update(ctx, func(tx kv.Tx) error {
+		out = Certificate{}
+		c, _, err := r.publicCertificate(tx, key)
+		if err != nil {
+			return err
+		}
+		if err := may(by, changeActions[in.Kind], Object{Institution: c.Institution, Region: c.Region}); err != nil {
+			return err
+		}
+		if _, again, err := repeated(tx, by, tx.Now()); err != nil || again {
+			out = c
+			return err
+		}
+		if c, err = c.Change(in, by, tx.Now()); err != nil {
+			return err
+		}
+		change := &c.Changes[len(c.Changes)-1]
+		if change.LogIndex, err = r.appendEvent(tx, by, Event{Kind: CertificateChanged, Object: c.Number, Institution: c.Institution, Detail: *change}); err != nil {
+			return err
+		}
+		if err := certificates.Put(tx, c); err != nil {
+			return err
+		}
+		if err := r.setStatus(tx, c); err != nil {
+			return err
+		}
+		out = c
+		return remember(tx, by, c.Number)
+	})
+	if err != nil {
+		return Certificate{}, fmt.Errorf("%s certificate: %w", in.Kind, err)
+	}
+	return out, nil
+}

@@ -1,0 +1,322 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"bajigong/credentials"
+	"bajigong/evaluators"
+	"bajigong/internal/kv"
+	"bajigong/registry/auditlog"
+	"bajigong/standards"
+)
+
+// CheckReport is what a check of all invariants found. Problems is empty when
+// the register is sound; it lists at most CheckMaxProblems, Found counts all.
+type CheckReport struct {
+	At           time.Time `json:"at"`
+	Certificates int       `json:"certificates"`
+	Versions     int       `json:"versions"`
+	Claims       int       `json:"claims"`
+	Events       uint64    `json:"events"`
+	Found        int       `json:"found"`
+	Problems     []string  `json:"problems"`
+}
+
+// CheckMaxProblems bounds the list in a CheckReport.
+const CheckMaxProblems = 1000
+
+// Check proves the invariants of the register on a snapshot: it holds up no
+// writer. progress, when not nil, hears which part begins.
+//
+//  1. a number belongs to one certificate, a handle and a status index to one
+//     version; versions only grow
+//  2. no certificate issued here without a session planned before the exam,
+//     results that pass, a publicity that ended, and an institution entitled by
+//     what was recorded when the batch was published
+//  3. replaying every person's claims finds none that should have been refused
+//  4. the audit log's root recomputes and every event is its leaf's
+//  5. the status bits are those of the ledger
+//  6. indexes and records agree, every sealed block opens
+func (r *Registry) Check(ctx context.Context, by Actor, progress func(part string)) (CheckReport, error) {
+	if err := may(by, CheckRegister, Object{Region: r.cfg.Region}); err != nil {
+		return CheckReport{}, err
+	}
+	rd, release, err := r.db.Snapshot(ctx)
+	if err != nil {
+		return CheckReport{}, err
+	}
+	defer release()
+	c := &check{r: r, rd: rd, report: CheckReport{At: r.cfg.Now().UTC(), Problems: []string{}}}
+	parts := []struct {
+		name string
+		run  func() error
+	}{
+		{"indexes", c.indexes}, {"certificates", c.certificates}, {"status lists", c.strayBits},
+		{"sealed blocks", c.sealed}, {"claims", c.claims}, {"audit log", c.log},
+	}
+	for _, part := range parts {
+		if progress != nil {
+			progress(part.name)
+		}
+		if err := ctx.Err(); err != nil {
+			return c.report, err
+		}
+		if err := part.run(); err != nil {
+			return c.report, fmt.Errorf("check %s: %w", part.name, err)
+		}
+	}
+	return c.report, nil
+}
+
+type check struct {
+	r      *Registry
+	rd     kv.Reader
+	report CheckReport
+}
+
+func (c *check) problem(format string, args ...any) {
+	c.report.Found++
+	if len(c.report.Problems) < CheckMaxProblems {
+		c.report.Problems = append(c.report.Problems, fmt.Sprintf(format, args...))
+	}
+}
+
+func (c *check) say(problem string) { c.problem("%s", problem) }
+
+func (c *check) indexes() error {
+	for _, table := range []func(kv.Reader, func(string)) error{
+		accounts.Check, apiKeys.Check, institutions.Check, filings.Check, decisions.Check, occupations.Check, sessions.Check,
+		candidates.Check, batches.Check, certificates.Check, versions.Check, claims.Check, requests.Check,
+	} {
+		if err := table(c.rd, c.say); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachRecord runs fn on every record of a table, page by page.
+func eachRecord[V any](rd kv.Reader, table kv.Records[V], fn func(V) error) error {
+	for rng := (kv.Range{Limit: pageMax}); ; {
+		page, next, err := table.Scan(rd, rng)
+		if err != nil {
+			return err
+		}
+		for _, v := range page {
+			if err := fn(v); err != nil {
+				return err
+			}
+		}
+		if next == nil {
+			return nil
+		}
+		rng.From = next
+	}
+}
+
+func (c *check) certificates() error {
+	return eachRecord(c.rd, certificates, func(cert Certificate) error {
+		c.report.Certificates++
+		if err := c.versions(cert); err != nil {
+			return err
+		}
+		if cert.Origin != OriginHere {
+			return nil
+		}
+		return c.lawful(cert)
+	})
+}
+
+// versions: 1 to cert.Versions are there and none above, each with its bits.
+func (c *check) versions(cert Certificate) error {
+	rng := kv.Prefix(kv.Key(cert.Number))
+	rng.Limit = kv.MaxScan
+	vs, _, err := versions.Scan(c.rd, rng)
+	if err != nil {
+		return err
+	}
+	c.report.Versions += len(vs)
+	if len(vs) != cert.Versions {
+		c.problem("certificate %s says it has %d versions and has %d", cert.Number, cert.Versions, len(vs))
+	}
+	for i, v := range vs {
+		if v.N != i+1 {
+			c.problem("certificate %s: version %d stands in place of %d", cert.Number, v.N, i+1)
+		}
+		if v.Handle == "" {
+			continue
+		}
+		for purpose, want := range statusBits(cert, v.N) {
+			list, index := int(v.Status/credentials.StatusListBits), int(v.Status%credentials.StatusListBits)
+			bit, err := c.rd.Get(tableStatusBits, statusKey(purpose, list, index))
+			if err != nil {
+				return err
+			}
+			if (bit != nil) != want {
+				c.problem("certificate %s version %d: its %s bit is %t and should be %t", cert.Number, v.N, purpose, bit != nil, want)
+			}
+		}
+	}
+	return nil
+}
+
+// strayBits: every set bit belongs to a version.
+func (c *check) strayBits() error {
+	for rng := (kv.Range{Limit: pageMax}); ; {
+		entries, err := c.rd.Scan(tableStatusBits, rng)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			parts, err := kv.ParseKey(e.Key)
+			if err != nil || len(parts) != 3 {
+				c.problem("status bit %x has no key of purpose, list, index", e.Key)
+				continue
+			}
+			list, ok1 := parts[1].(uint64)
+			index, ok2 := parts[2].(uint64)
+			_, known, err := versions.Lookup(c.rd, indexVersionsByStatusIndex, kv.Key(list*credentials.StatusListBits+index))
+			if err != nil {
+				return err
+			}
+			if !ok1 || !ok2 || !known {
+				c.problem("status bit %v belongs to no version", parts)
+			}
+		}
+		if len(entries) < rng.Limit {
+			return nil
+		}
+		rng.From = append(entries[len(entries)-1].Key, 0)
+	}
+}
+
+// lawful is invariant 2 for one certificate issued here.
+func (c *check) lawful(cert Certificate) error {
+	b, ok, err := batches.Get(c.rd, kv.Key(cert.Batch))
+	if err != nil {
+		return err
+	}
+	if !ok {
+		c.problem("certificate %s has no batch", cert.Number)
+		return nil
+	}
+	if b.State != BatchPublished {
+		return nil // not public; it may not be whole
+	}
+	s, ok, err := sessions.Get(c.rd, kv.Key(cert.Session))
+	if err != nil {
+		return err
+	}
+	if !ok || s.Results == nil || s.Publicity == nil || s.Batch != b.ID || b.Published == nil {
+		c.problem("certificate %s: its session %s was not planned, held, publicised and issued", cert.Number, cert.Session)
+		return nil
+	}
+	v, ok, err := versions.Get(c.rd, versionKey(cert.Number, 1))
+	if err != nil {
+		return err
+	}
+	switch {
+	case !ok || !v.Signed:
+		c.problem("certificate %s is public and not signed", cert.Number)
+	case standards.DateOf(s.Planned) >= s.ExamDate:
+		c.problem("certificate %s: session %s was planned on %s, not before its exam on %s", cert.Number, s.ID, standards.DateOf(s.Planned), s.ExamDate)
+	case standards.DateOf(b.Started) <= s.Publicity.Until || cert.Issued <= s.Publicity.Until:
+		c.problem("certificate %s was issued on %s, before the end of publicity on %s", cert.Number, cert.Issued, s.Publicity.Until)
+	}
+	candidate, ok, err := candidates.Get(c.rd, candidates.Key(Candidate{Session: s.ID, Generation: s.Results.Generation, Row: cert.Row}))
+	if err != nil {
+		return err
+	}
+	parts, err := c.r.starter.Parts(s.Occupation, s.Trade, s.Level, s.ExamDate)
+	if err != nil {
+		return err
+	}
+	if passed, _ := standards.Passed(parts, candidate.Scores); !ok || !passed || !candidate.Passed || candidate.Person != cert.Person {
+		c.problem("certificate %s: row %d of session %s did not pass or is another person's", cert.Number, cert.Row, s.ID)
+	}
+	return c.entitled(cert, s, *b.Published)
+}
+
+// entitled asks again what publish asked. Decisions of the same second may have
+// come after it; the certificate is unlawful only if it was without them too.
+func (c *check) entitled(cert Certificate, s Session, published time.Time) error {
+	inst, _, past, err := recorded(c.rd, cert.Institution)
+	if err != nil {
+		return err
+	}
+	f, err := filingByID(c.rd, cert.Filing)
+	if err != nil {
+		return err
+	}
+	q := evaluators.Question{Occupation: s.Occupation, Trade: s.Trade, Level: s.Level, ExamDate: s.ExamDate, Now: published, Session: s.ID}
+	if evaluators.Entitled(inst, f, past, q).Entitled {
+		return nil
+	}
+	var before []evaluators.Decision
+	for _, d := range past {
+		if d.Recorded.Before(published) {
+			before = append(before, d)
+		}
+	}
+	if e := evaluators.Entitled(inst, f, before, q); !e.Entitled {
+		c.problem("certificate %s was published at %s while its institution was not entitled: %v", cert.Number, published, e.Reasons)
+	}
+	return nil
+}
+
+// sealed opens every sealed block.
+func (c *check) sealed() error {
+	for rng := (kv.Range{Limit: pageMax}); ; {
+		entries, err := c.rd.Scan(tableSealed, rng)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			place, err := parseSealedPlace(e.Key)
+			if err != nil {
+				c.problem("sealed block: %v", err)
+				continue
+			}
+			if _, err := c.r.vault.openBytes(place, e.Value); err != nil {
+				c.problem("%v", err)
+			}
+		}
+		if len(entries) < rng.Limit {
+			return nil
+		}
+		rng.From = append(entries[len(entries)-1].Key, 0)
+	}
+}
+
+func parseSealedPlace(key []byte) (p sealedPlace, err error) {
+	parts, err := kv.ParseKey(key)
+	if err != nil {
+		return p, err
+	}
+	if len(parts) == 3 {
+		table, ok1 := parts[0].(string)
+		record, ok2 := parts[1].([]byte)
+		field, ok3 := parts[2].(string)
+		if ok1 && ok2 && ok3 {
+			return sealedPlace{kv.Table(table), record, field}, nil
+		}
+	}
+	return p, fmt.Errorf("key %x is not table, key, field", key)
+}
+
+func (c *check) log() error {
+	head, err := auditlog.ReadHead(c.rd)
+	if err != nil {
+		return err
+	}
+	c.report.Events = head.Size
+	return auditlog.Check(c.rd, c.say)
+}
+
+func (c *check) claims() error {
+	n, err := c.r.checkClaims(c.rd, c.say)
+	c.report.Claims = n
+	return err
+}

@@ -1,0 +1,287 @@
+package registry
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"bajigong/internal/fail"
+	"bajigong/internal/kv"
+	"bajigong/registry/auditlog"
+	"bajigong/registry/policy"
+	"bajigong/standards"
+)
+
+// NoMatch is the one reason for a claim whose name, document and number do not
+// belong together, and for a number the register does not have: who asks cannot
+// tell which of them was wrong.
+const NoMatch policy.Reason = "no_match"
+
+var noMatchText = policy.Text{
+	ZH: "未查到与该姓名、证件号码、证书编号一致的证书，请核对后重新提交",
+	EN: "no certificate in this register has this name, document and number together; check all three",
+}
+
+// occupationEdition is the edition of the classification 职业分类大典 that the
+// register's occupation codes belong to.
+const occupationEdition = "2022"
+
+// ClaimAnswer answers a claim. Whether it may be paid is Outcome alone; a
+// refusal is an answer and not an error.
+type ClaimAnswer struct {
+	Outcome policy.Outcome  `json:"outcome"`
+	Reasons []policy.Reason `json:"reasons"` // codes of the failing rules, or of what is missing
+	// Match is false when the three facts do not belong together. Then there is
+	// no decision, and Note says the rest.
+	Match    bool             `json:"match"`
+	Note     *policy.Text     `json:"note,omitempty"`
+	Decision *policy.Decision `json:"decision,omitempty"`
+	Claim    *ClaimView       `json:"claim,omitempty"` // when one was recorded
+	// TreeSize is the size of the audit log that the answer rests on.
+	TreeSize uint64 `json:"tree_size"`
+}
+
+// CheckClaim says whether a claim could be reserved now, with every failing
+// rule, the amount and its calculation. It reserves nothing: another payer may
+// come first. Invalid: the request has mistakes or there is no such policy.
+func (r *Registry) CheckClaim(ctx context.Context, by Actor, req ClaimRequest) (out ClaimAnswer, err error) {
+	q, err := req.parse(false)
+	if err != nil {
+		return out, err
+	}
+	err = r.view(ctx, func(rd kv.Reader, now time.Time) error {
+		if err := may(by, UseClaims, Object{Payer: by.Organisation, Region: by.Region}); err != nil {
+			return err
+		}
+		d, err := r.decideClaim(rd, by, q, now)
+		if err != nil {
+			return err
+		}
+		out = d.answer()
+		return nil
+	})
+	return out, err
+}
+
+// decided is a request held against the ledger at one moment.
+type decided struct {
+	match       bool
+	certificate Certificate
+	policy      policy.Policy
+	claims      []Claim
+	basis       claimBasis
+	size        uint64 // of the audit log
+}
+
+func (d decided) answer() ClaimAnswer {
+	if !d.match {
+		return ClaimAnswer{Outcome: policy.Deny, Reasons: []policy.Reason{NoMatch}, Note: &noMatchText, TreeSize: d.size}
+	}
+	return ClaimAnswer{Outcome: d.basis.Decision.Outcome, Reasons: reasonsOf(d.basis.Decision), Match: true,
+		Decision: &d.basis.Decision, TreeSize: d.size}
+}
+
+// reasonsOf lists the codes of what fails, or else of what is missing, once each.
+func reasonsOf(d policy.Decision) []policy.Reason {
+	out := []policy.Reason{}
+	for _, f := range d.Failing {
+		out = append(out, f.Reason)
+	}
+	if len(out) == 0 {
+		for _, m := range d.Missing {
+			out = append(out, m.Reason)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// decideClaim reads all that the rules need and evaluates them.
+func (r *Registry) decideClaim(rd kv.Reader, by Actor, q claimQuery, now time.Time) (d decided, err error) {
+	head, err := auditlog.ReadHead(rd)
+	if err != nil {
+		return d, err
+	}
+	d.size = head.Size
+	received, err := q.receivedOn(standards.DateOf(now))
+	if err != nil {
+		return d, err
+	}
+	c, held, err := r.matching(rd, q)
+	if err != nil || c.Number == "" {
+		return d, err
+	}
+	d.match, d.certificate = true, c
+	if d.policy, err = r.policyFor(by, q, c, received); err != nil {
+		return d, err
+	}
+	if d.claims, err = personClaims(rd, c.Person); err != nil {
+		return d, err
+	}
+	d.basis = claimBasis{Received: received, Facts: q.facts}
+	var own []policy.Certificate
+	for _, h := range held {
+		d.basis.Certificates = append(d.basis.Certificates, h.Number)
+		own = append(own, claimed(h.Certificate, h.Status))
+	}
+	past, facts := pastClaims(d.policy, d.claims, "", q.facts)
+	d.basis.Decision = d.policy.Evaluate(policy.Input{Now: now, Received: received, Payer: by.Organisation,
+		Certificate: claimed(c, c.Status), Others: own, Claims: past, Facts: facts})
+	return d, nil
+}
+
+// matching finds the certificate whose number, holder's document and name are
+// those of the request, and all that its holder has. There is none, and no
+// error, when they do not belong together.
+func (r *Registry) matching(rd kv.Reader, q claimQuery) (Certificate, []holding, error) {
+	c, ok, err := certificates.Get(rd, kv.Key(r.storedNumber(q.number)))
+	if err != nil || !ok {
+		return Certificate{}, nil, err
+	}
+	person, ok, err := r.personByDocument(rd, q.document)
+	if err != nil || !ok || person != c.Person {
+		return Certificate{}, nil, err
+	}
+	paper, err := r.paper(rd, c.Number, c.Versions)
+	if err != nil || !paper.sameName(q.name) {
+		return Certificate{}, nil, err
+	}
+	held, err := r.holdings(rd, c.Person)
+	if err != nil || !slices.ContainsFunc(held, func(h holding) bool { return h.Number == c.Number }) {
+		return Certificate{}, nil, err // its batch is not public
+	}
+	return c, held, nil
+}
+
+// holding is one public certificate of a person and when it became public.
+type holding struct {
+	Certificate
+	received time.Time
+}
+
+// holdings are the public certificates of a person, by number.
+func (r *Registry) holdings(rd kv.Reader, person PersonID) ([]holding, error) {
+	rng := kv.Prefix(kv.Key(person[:]))
+	rng.Limit = holdingsMax + 1
+	cs, _, err := certificates.ScanIndex(rd, indexCertificatesByPerson, rng)
+	if err != nil {
+		return nil, err
+	}
+	if len(cs) > holdingsMax {
+		return nil, fail.New(fail.Conflict, "too_many_certificates", "this person has more than %d certificates; ask the register's operator for a review", holdingsMax).
+			In("该人员证书超过 %d 份，请联系登记系统运营方复核", holdingsMax)
+	}
+	var keys [][]byte
+	for _, c := range cs {
+		if c.Origin == OriginHere {
+			keys = append(keys, kv.Key(c.Batch))
+		}
+	}
+	issued, found, err := batches.GetMany(rd, keys)
+	if err != nil {
+		return nil, err
+	}
+	var out []holding
+	next := 0 // of issued
+	for _, c := range cs {
+		if c.Origin != OriginHere {
+			out = append(out, holding{c, c.Created})
+			continue
+		}
+		b, ok := issued[next], found[next]
+		next++
+		if ok && b.State == BatchPublished {
+			out = append(out, holding{c, *b.Published})
+		}
+	}
+	return out, nil
+}
+
+// policyFor finds the policy that decides: the one the request names, if it
+// stands in the payer's region or above it, or the nearest in force.
+func (r *Registry) policyFor(by Actor, q claimQuery, c Certificate, received standards.Date) (policy.Policy, error) {
+	refuse := func(field string, err error) error {
+		e := fail.Of(err)
+		if e.Kind == fail.Internal {
+			return err
+		}
+		return fail.New(fail.Invalid, e.Code, "%s", e.Text).In("%s", e.ZH).At(fail.Field{Name: field, Code: e.Code, ZH: e.ZH, EN: e.Text})
+	}
+	if q.policy == "" {
+		p, err := r.cfg.Policies.Select(policy.Query{Region: by.Region, Fund: q.fund, Received: received, Issued: c.Issued})
+		if err != nil {
+			return p, refuse("fund", err)
+		}
+		return p, nil
+	}
+	p, err := r.cfg.Policies.Policy(q.policy, 0)
+	if err != nil {
+		return p, refuse("policy", err)
+	}
+	chain, err := r.cfg.Policies.Chain(by.Region)
+	if err != nil {
+		return p, refuse("policy", err)
+	}
+	if !slices.ContainsFunc(chain, func(at policy.Region) bool { return at.Code == p.Region }) {
+		return p, refuse("policy", fail.New(fail.Invalid, "policy_region", "policy %s is for region %s, this payer is in %s", p.ID, p.Region, by.Region).
+			In("政策 %s 适用于区划 %s，本机构属于 %s", p.ID, p.Region, by.Region))
+	}
+	if q.fund != "" && q.fund != p.Fund {
+		return p, refuse("fund", fail.New(fail.Invalid, "policy_fund", "policy %s pays from %s", p.ID, p.Fund).In("政策 %s 的资金类别为%s", p.ID, p.Fund.Name().ZH))
+	}
+	return p, nil
+}
+
+// claimKinds says which numbers tell the kind of their certificate. Numbers of
+// other kinds do not, and a rule that needs it holds the claim.
+var claimKinds = map[standards.NumberKind]policy.Kind{
+	standards.LevelCertificate:       policy.KindSkillLevel,
+	standards.SpecialTechnicianPaper: policy.KindSkillLevel,
+	standards.Qualification:          policy.KindQualification,
+	standards.SpecialOperation:       policy.KindSpecialOperation,
+}
+
+var claimStates = map[CertificateStatus]policy.CertificateState{
+	CertificateValid:     policy.CertificateValid,
+	CertificateSuspended: policy.CertificateSuspended,
+	CertificateCancelled: policy.CertificateCancelled,
+	CertificateVoided:    policy.CertificateVoided,
+}
+
+// claimed is a certificate as the rules see it when it has a status. Versions do
+// not matter to them: the number stands for the newest.
+func claimed(c Certificate, status CertificateStatus) policy.Certificate {
+	out := policy.Certificate{
+		Number: c.Number, Kind: claimKinds[c.Kind], Occupation: c.Occupation, Edition: occupationEdition, Trade: claimTrade(c),
+		Level: c.Level, Issued: c.Issued, Mode: c.Mode, State: claimStates[status],
+		Origin: policy.OriginElsewhere, Entitled: policy.NotAsserted,
+	}
+	if n, err := standards.ParseNumber(c.Number); err == nil && n.Parts != nil && n.Parts.Class != 0 {
+		out.InstitutionClass = string(n.Parts.Class)
+	}
+	switch {
+	case c.Origin == OriginHere:
+		// Only what its institution was entitled to issue is ever published.
+		out.Origin, out.Entitled = policy.OriginHere, policy.Entitled
+	case c.Entitlement != nil && c.Entitlement.Entitled:
+		out.Entitled = policy.Entitled
+	case c.Entitlement != nil:
+		out.Entitled = policy.NotEntitled
+	}
+	// Where a certificate was acquired is known when its filing is; for others
+	// Region says who registered it, which is something else.
+	if c.Filing != "" {
+		out.Place = c.Region
+	}
+	return out
+}
+
+// claimTrade is the trade by its catalogue id, or by its name where the
+// catalogue does not have it, so that two such trades are not taken for one.
+func claimTrade(c Certificate) string {
+	if c.Trade != "" || strings.Trim(c.TradeName, "- ") == "" {
+		return c.Trade
+	}
+	return standards.NormaliseName(c.TradeName)
+}

@@ -1,0 +1,245 @@
+package registry
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+
+	"bajigong/internal/fail"
+	"bajigong/internal/kv"
+	"bajigong/registry/auditlog"
+	"bajigong/registry/policy"
+)
+
+// checkClaims proves invariant 3: it replays every person's claims in the order
+// of the log, each against the ledger as it stood at its entry, and reports what
+// was allowed and should have been refused, or the other way round. It reads one
+// person's claims at a time and answers how many there are.
+func (r *Registry) checkClaims(rd kv.Reader, report func(string)) (int, error) {
+	n := 0
+	var person []Claim
+	flush := func() error {
+		if len(person) == 0 {
+			return nil
+		}
+		err := r.replayPerson(rd, person, report)
+		person = nil
+		return err
+	}
+	err := eachRecord(rd, claims, func(c Claim) error {
+		n++
+		if len(person) > 0 && person[0].Person != c.Person {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		person = append(person, c)
+		return nil
+	})
+	if err != nil {
+		return n, err
+	}
+	return n, flush()
+}
+
+func (r *Registry) replayPerson(rd kv.Reader, all []Claim, report func(string)) error {
+	held, err := r.holdings(rd, all[0].Person)
+	if fail.KindOf(err) == fail.Conflict {
+		report("claim " + all[0].ID + " and those after it cannot be replayed: " + err.Error())
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for i, c := range all {
+		p := replay{r: r, rd: rd, all: all, held: held, claim: c, report: report}
+		if c.Seq != i+1 || i > 0 && c.LogIndex <= all[i-1].LogIndex {
+			p.problem("is number %d of its person, out of the order of the log", c.Seq)
+		}
+		if err := p.run(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replay is one claim held against what was known at its entry of the log.
+type replay struct {
+	r      *Registry
+	rd     kv.Reader
+	all    []Claim   // the person's, as they are now
+	held   []holding // the person's, as they are now
+	claim  Claim
+	report func(string)
+}
+
+func (p replay) problem(format string, args ...any) {
+	p.report("claim " + p.claim.ID + " " + fmt.Sprintf(format, args...))
+}
+
+func (p replay) run() error {
+	c := p.claim
+	if at, ok := c.before(math.MaxUint64); !ok || at.State != c.State {
+		p.problem("is %s, its steps lead to %s", c.State, at.State)
+	}
+	if err := p.logged(); err != nil {
+		return err
+	}
+	basis, sound, err := p.r.claimBasis(p.rd, c)
+	if err != nil {
+		p.problem("cannot be replayed: %v", err)
+		return nil
+	}
+	if !sound {
+		p.problem("rests on a sealed basis other than the one it was recorded with")
+	}
+	law, err := p.r.cfg.Policies.Policy(c.Policy, c.PolicyVersion)
+	if err != nil || law.Digest != c.PolicyDigest {
+		p.problem("cannot be replayed: policy %s version %d is not the one it was decided by", c.Policy, c.PolicyVersion)
+		return nil
+	}
+	p.decision(law, basis)
+	p.latePayment(law, basis)
+	return nil
+}
+
+// logged holds the claim against its event, unless that was erased.
+func (p replay) logged() error {
+	e, err := auditlog.ReadEntry(p.rd, p.claim.LogIndex)
+	if err != nil {
+		return err
+	}
+	if e.Event == nil {
+		return nil
+	}
+	var ev struct {
+		Kind   EventKind    `json:"kind"`
+		Object string       `json:"object"`
+		Detail claimDecided `json:"detail"`
+	}
+	kind := ClaimReserved
+	if p.claim.State == StateRefused {
+		kind = ClaimRefused
+	}
+	d := &ev.Detail
+	if json.Unmarshal(e.Event, &ev) != nil || ev.Kind != kind || ev.Object != p.claim.ID || d.Basis != hex.EncodeToString(p.claim.Basis) ||
+		d.Amount != p.claim.Amount || d.Digest != p.claim.PolicyDigest || !e.Leaf.Time.Equal(p.claim.Reserved) {
+		p.problem("is not what entry %d of the audit log says", p.claim.LogIndex)
+	}
+	return nil
+}
+
+// decision evaluates the claim anew.
+func (p replay) decision(law policy.Policy, basis claimBasis) {
+	c, index := p.claim, p.claim.LogIndex
+	in := policy.Input{Now: c.Reserved, Received: basis.Received, Payer: c.Payer}
+	for _, h := range p.held {
+		listed := slices.Contains(basis.Certificates, h.Number)
+		if !listed && h.received.Before(c.Reserved) {
+			p.problem("was decided without certificate %s, which was public", h.Number)
+		}
+		if listed {
+			in.Others = append(in.Others, claimed(h.Certificate, h.statusBefore(index)))
+		}
+		if h.Number == c.Certificate {
+			in.Certificate = claimed(h.Certificate, h.statusBefore(index))
+		}
+	}
+	if len(in.Others) != len(basis.Certificates) || in.Certificate.Number == "" {
+		p.problem("was decided with certificates that are not the person's")
+	}
+	in.Claims, in.Facts = pastClaims(law, p.claimsBefore(index), c.ID, basis.Facts)
+	got := law.Evaluate(in)
+	switch {
+	case got.Outcome != c.Outcome:
+		p.problem("was answered %s, the rules say %s %v", c.Outcome, got.Outcome, reasonsOf(got))
+	case got.Amount != c.Amount || got.Year != c.Year || got.OnceKey != c.OnceKey:
+		p.problem("was decided as %s yuan in %d for %s, the rules say %s yuan in %d for %s", c.Amount, c.Year, c.OnceKey, got.Amount, got.Year, got.OnceKey)
+	}
+	if (c.Outcome == policy.Allow) == (c.State == StateRefused) {
+		p.problem("is %s although it was answered %s", c.State, c.Outcome)
+	}
+	if d := basis.Decision; d.Outcome != c.Outcome || d.Amount != c.Amount || d.Digest != c.PolicyDigest {
+		p.problem("differs from its sealed decision")
+	}
+}
+
+// latePayment decides anew whether the right was still free. Certificates that
+// came in the second of the payment may lie on either side of it; they are left
+// out where they would accuse.
+func (p replay) latePayment(law policy.Policy, basis claimBasis) {
+	c := p.claim
+	if c.Payment == nil || !c.Payment.Late {
+		return
+	}
+	paidTwice := c.Recovery != nil
+	in := policy.Input{Now: c.Payment.At, Received: basis.Received, Payer: c.Payer}
+	for _, h := range p.held {
+		seen := claimed(h.Certificate, h.statusBefore(c.Payment.LogIndex))
+		if h.received.Before(c.Payment.At) || paidTwice && h.received.Equal(c.Payment.At) {
+			in.Others = append(in.Others, seen)
+		}
+		if h.Number == c.Certificate {
+			in.Certificate = seen
+		}
+	}
+	in.Claims, in.Facts = pastClaims(law, p.claimsBefore(c.Payment.LogIndex), c.ID, basis.Facts)
+	if taken := law.Taken(in); (len(taken) > 0) != paidTwice {
+		p.problem("was paid late: recorded as paid twice %t, %d rules stand against it", paidTwice, len(taken))
+	}
+}
+
+// claimsBefore are the person's claims as they stood before entry index.
+func (p replay) claimsBefore(index uint64) []Claim {
+	var out []Claim
+	for _, c := range p.all {
+		if c, ok := c.before(index); ok {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// before is the claim as it stood before entry index of the log; ok is false
+// when it was not there yet.
+func (c Claim) before(index uint64) (Claim, bool) {
+	if c.LogIndex >= index {
+		return Claim{}, false
+	}
+	if c.State == StateRefused {
+		return c, true
+	}
+	c.State = policy.Reserved
+	if c.Release != nil && c.Release.LogIndex < index {
+		c.State = policy.Released
+	} else {
+		c.Release = nil
+	}
+	if c.Payment != nil && c.Payment.LogIndex < index {
+		c.State = policy.Confirmed
+		if c.Recovery != nil {
+			c.State = policy.Duplicate
+		}
+	} else {
+		c.Payment, c.Recovery = nil, nil
+	}
+	if c.Refund != nil && c.Refund.LogIndex < index {
+		c.State = policy.Refunded
+	} else {
+		c.Refund = nil
+	}
+	return c, true
+}
+
+// statusBefore is the status of a certificate before entry index of the log.
+func (c Certificate) statusBefore(index uint64) CertificateStatus {
+	status := CertificateValid
+	for _, change := range c.Changes {
+		if to, ok := changeTable[change.Kind][status]; ok && change.LogIndex < index {
+			status = to
+		}
+	}
+	return status
+}

@@ -1,0 +1,307 @@
+package registry
+
+import (
+	"context"
+	"time"
+
+	"bajigong/internal/fail"
+	"bajigong/internal/kv"
+	"bajigong/registry/policy"
+	"bajigong/standards"
+)
+
+// StateRefused is the state of a claim that was refused and is only kept so that
+// its reference gives the same answer again. It counts in no rule and never
+// becomes anything else.
+const StateRefused policy.State = "refused"
+
+// DefaultLock is how long a reservation stands before it expires by itself.
+const DefaultLock = 90 * 24 * time.Hour
+
+// How much of one person an Update reads at most. A person with more needs a
+// reviewer, not a quicker loop.
+const (
+	claimsMax   = 500
+	holdingsMax = 500
+	// refusalsMax is how many records of a person there may be before refusals
+	// are answered without being recorded: a payer that asks again and again
+	// cannot fill the room that claims need.
+	refusalsMax = 250
+)
+
+// Claim is one subsidy claim 补贴申领 of a person, for ever. It has no personal
+// data: what the decision rests on is sealed with it (claimBasis). Steps are
+// added with the index of their log entry and never removed.
+type Claim struct {
+	ID        string   `json:"id"`
+	Person    PersonID `json:"person"`
+	Seq       int      `json:"seq"`       // 1, 2, … per person, in the order of the log
+	Payer     string   `json:"payer"`     // the organisation that asked
+	Region    string   `json:"region"`    // of the payer, GB/T 2260
+	Reference string   `json:"reference"` // the payer's own, unique for it
+
+	Policy        string      `json:"policy"`
+	PolicyVersion int         `json:"policy_version"`
+	PolicyDigest  string      `json:"policy_digest"` // SHA-256 of the policy file
+	Fund          policy.Fund `json:"fund"`
+
+	Certificate        string          `json:"certificate"` // number, as the ledger keeps it
+	CertificateVersion int             `json:"certificate_version"`
+	Occupation         string          `json:"occupation"`
+	Edition            string          `json:"edition"`
+	Trade              string          `json:"trade,omitempty"`
+	Level              standards.Level `json:"level"`
+
+	Outcome policy.Outcome  `json:"outcome"` // allow, or deny for a refused one
+	Reasons []policy.Reason `json:"reasons"`
+	Amount  policy.Fen      `json:"amount_fen"`
+	OnceKey string          `json:"once_key"` // for auditors; nothing is locked by it
+	Year    int             `json:"year"`     // the natural year in which it counts
+	Basis   []byte          `json:"basis"`    // SHA-256 of the sealed claimBasis, which begins with a salt
+
+	State    policy.State   `json:"state"` // as last written; see StateAt
+	Reserved time.Time      `json:"reserved"`
+	Expires  time.Time      `json:"expires,omitzero"`
+	Release  *ReleaseRecord `json:"release,omitempty"`
+	Payment  *PaymentRecord `json:"payment,omitempty"`
+	Refund   *RefundRecord  `json:"refund,omitempty"`
+	Recovery *RecoveryItem  `json:"recovery,omitempty"`
+	LogIndex uint64         `json:"log_index"` // its entry; the decision rests on the tree of that size
+}
+
+// RecoveryItem is money that was paid although the right was gone and that has
+// to come back 追回.
+type RecoveryItem struct {
+	Amount policy.Fen `json:"amount_fen"`
+	Opened time.Time  `json:"opened"`
+	Closed time.Time  `json:"closed,omitzero"`
+}
+
+// claimBasis is what a decision rests on besides the ledger. It is stored sealed.
+type claimBasis struct {
+	Salt     []byte         `json:"salt"`    // 16 random bytes: the hash of the basis gives nothing away
+	Request  []byte         `json:"request"` // SHA-256 of the canonical request
+	Received standards.Date `json:"received"`
+	Facts    policy.Facts   `json:"facts,omitempty"`
+	// Certificates are the numbers of all the person's public certificates at
+	// that moment, the claimed one included.
+	Certificates []string        `json:"certificates"`
+	Decision     policy.Decision `json:"decision"`
+}
+
+// StateAt is the state at now: a reservation expires without being written.
+func (c Claim) StateAt(now time.Time) policy.State {
+	return policy.StateAt(c.State, c.Expires, now)
+}
+
+// past is the claim as the rules see it.
+func (c Claim) past() policy.PastClaim {
+	return policy.PastClaim{
+		ID: c.ID, Payer: c.Payer, Fund: c.Fund, Policy: c.Policy,
+		Occupation: c.Occupation, Edition: c.Edition, Trade: c.Trade, Level: c.Level, Certificate: c.Certificate,
+		State: c.State, At: c.Reserved, Expires: c.Expires, Year: c.Year,
+	}
+}
+
+// pastClaims are the claims that rules look at, and the facts completed by what
+// the register itself knows: when the policy's text is silent on whether a
+// refund gives the right back, each refund was recorded with the answer. Refunds
+// that did are left out; for the others the fact is stated in the payer's place.
+func pastClaims(p policy.Policy, all []Claim, self string, facts policy.Facts) ([]policy.PastClaim, policy.Facts) {
+	var out []policy.PastClaim
+	for _, c := range all {
+		if c.State == StateRefused || c.ID == self {
+			continue
+		}
+		if c.State == policy.Refunded && p.Refund == nil {
+			if c.Refund.Restores {
+				continue
+			}
+			completed := policy.Facts{}
+			for k, f := range facts {
+				completed[k] = f
+			}
+			completed[policy.RightRestored] = policy.Fact{Value: policy.No, Source: "登记系统追回记录", At: c.Refund.At, Reference: c.ID}
+			facts = completed
+		}
+		out = append(out, c.past())
+	}
+	return out, facts
+}
+
+// ClaimView is a claim as its payer and auditors see it, with its state as of
+// the answer. It does not name the person.
+type ClaimView struct {
+	ID          string          `json:"id"`
+	Payer       string          `json:"payer"`
+	Region      string          `json:"region"`
+	Reference   string          `json:"reference"`
+	Policy      string          `json:"policy"`
+	Version     int             `json:"policy_version"`
+	Digest      string          `json:"policy_digest"`
+	Fund        policy.Fund     `json:"fund"`
+	Certificate string          `json:"certificate"`
+	Occupation  string          `json:"occupation"`
+	Edition     string          `json:"edition"`
+	Trade       string          `json:"trade,omitempty"`
+	Level       standards.Level `json:"level"`
+	Outcome     policy.Outcome  `json:"outcome"`
+	Reasons     []policy.Reason `json:"reasons"`
+	Amount      policy.Fen      `json:"amount_fen"`
+	OnceKey     string          `json:"once_key"`
+	Year        int             `json:"year"`
+	State       policy.State    `json:"state"`
+	StateName   policy.Text     `json:"state_name"`
+	Reserved    time.Time       `json:"reserved"`
+	Expires     time.Time       `json:"expires,omitzero"`
+	Release     *ReleaseRecord  `json:"release,omitempty"`
+	Payment     *PaymentRecord  `json:"payment,omitempty"`
+	Refund      *RefundRecord   `json:"refund,omitempty"`
+	Recovery    *RecoveryItem   `json:"recovery,omitempty"`
+	Basis       []byte          `json:"basis"` // SHA-256 of what the decision rests on
+	LogIndex    uint64          `json:"log_index"`
+}
+
+// View is the claim for its payer at now.
+func (c Claim) View(now time.Time) ClaimView {
+	state := c.StateAt(now)
+	return ClaimView{
+		ID: c.ID, Payer: c.Payer, Region: c.Region, Reference: c.Reference,
+		Policy: c.Policy, Version: c.PolicyVersion, Digest: c.PolicyDigest, Fund: c.Fund,
+		Certificate: c.Certificate, Occupation: c.Occupation, Edition: c.Edition, Trade: c.Trade, Level: c.Level,
+		Outcome: c.Outcome, Reasons: c.Reasons, Amount: c.Amount, OnceKey: c.OnceKey, Year: c.Year,
+		State: state, StateName: ClaimStateName(state), Reserved: c.Reserved, Expires: c.Expires,
+		Release: c.Release, Payment: c.Payment, Refund: c.Refund, Recovery: c.Recovery, Basis: c.Basis, LogIndex: c.LogIndex,
+	}
+}
+
+// ClaimStateName is a claim's state as officials say it.
+func ClaimStateName(s policy.State) policy.Text {
+	if s == StateRefused {
+		return policy.Text{ZH: "不予锁定", EN: "refused"}
+	}
+	return s.Name()
+}
+
+// claimFor loads a claim that by may handle. What belongs to another payer is
+// not there: its existence alone says that somebody was paid.
+func claimFor(rd kv.Reader, by Actor, do Action, id string) (Claim, error) {
+	if len(by.Roles) == 0 {
+		return Claim{}, may(by, do, Object{})
+	}
+	if id == "" || len(id) > 64 {
+		return Claim{}, notFound("claim", "申领", "")
+	}
+	c, ok, err := claims.Lookup(rd, indexClaimsByID, kv.Key(id))
+	if err != nil {
+		return Claim{}, err
+	}
+	if !ok || may(by, do, Object{Payer: c.Payer, Region: c.Region}) != nil {
+		return Claim{}, notFound("claim", "申领", id)
+	}
+	return c, nil
+}
+
+// personClaims reads every claim of a person in the order of the log.
+func personClaims(rd kv.Reader, person PersonID) ([]Claim, error) {
+	rng := kv.Prefix(kv.Key(person[:]))
+	rng.Limit = claimsMax + 1
+	cs, _, err := claims.Scan(rd, rng)
+	if err == nil && len(cs) > claimsMax {
+		err = fail.New(fail.Conflict, "too_many_claims", "this person has more than %d claims; ask the register's operator for a review", claimsMax).
+			In("该人员申领记录超过 %d 条，请联系登记系统运营方复核", claimsMax)
+	}
+	return cs, err
+}
+
+// ClaimByID shows a claim to its payer and to auditors of its region; to all
+// others it is NotFound.
+func (r *Registry) ClaimByID(ctx context.Context, by Actor, id string) (out ClaimView, err error) {
+	err = r.view(ctx, func(rd kv.Reader, now time.Time) error {
+		c, err := claimFor(rd, by, ReadClaim, id)
+		if err != nil {
+			return err
+		}
+		out = c.View(now)
+		return nil
+	})
+	return out, err
+}
+
+// Claims is one page of a payer's own claims, by reference.
+func (r *Registry) Claims(ctx context.Context, by Actor, page Page) (out []ClaimView, next string, err error) {
+	err = r.view(ctx, func(rd kv.Reader, now time.Time) error {
+		out, next = nil, ""
+		if err := may(by, ReadClaim, Object{Payer: by.Organisation, Region: by.Region}); err != nil {
+			return err
+		}
+		if by.Organisation == "" {
+			return nil
+		}
+		cs, cursor, err := scanIndexPage(rd, claims, indexClaimsByReference, kv.Prefix(kv.Key(by.Organisation)), page)
+		if err != nil {
+			return err
+		}
+		for _, c := range cs {
+			out = append(out, c.View(now))
+		}
+		next = cursor
+		return nil
+	})
+	return out, next, err
+}
+
+// changeClaim is the thin shell of every step after a reservation: load, let
+// rule decide, log, store. rule answers the claim with the step; done says that
+// the step was taken before, and then nothing changes.
+func (r *Registry) changeClaim(ctx context.Context, by Actor, id string, kind EventKind,
+	rule func(tx kv.Tx, c Claim) (out Claim, done bool, err error)) (ClaimView, error) {
+	var out ClaimView
+	err := r.db.Update(ctx, func(tx kv.Tx) error {
+		out = ClaimView{}
+		c, err := claimFor(tx, by, UseClaims, id)
+		if err != nil {
+			return err
+		}
+		c, done, err := rule(tx, c)
+		if err != nil {
+			return err
+		}
+		if !done {
+			step, detail := c.step(kind)
+			if *step, err = r.appendEvent(tx, by, Event{Kind: kind, Object: c.ID, Payer: c.Payer, Detail: detail}); err != nil {
+				return err
+			}
+			if err := claims.Put(tx, c); err != nil {
+				return err
+			}
+		}
+		out = c.View(tx.Now())
+		return nil
+	})
+	return out, err
+}
+
+// claimStep is the detail of the event of a step.
+type claimStep struct {
+	State    policy.State   `json:"state"`
+	Amount   policy.Fen     `json:"amount_fen,omitempty"`
+	Payment  string         `json:"payment,omitempty"` // the payment's reference
+	PaidOn   standards.Date `json:"paid_on,omitempty"`
+	Restores *bool          `json:"restores_right,omitempty"`
+}
+
+// step is the place for the log index of the claim's newest step, and what its
+// event says.
+func (c Claim) step(kind EventKind) (index *uint64, detail claimStep) {
+	detail.State = c.State
+	switch kind {
+	case ClaimConfirmed:
+		detail.Amount, detail.Payment, detail.PaidOn = c.Payment.Amount, c.Payment.Reference, c.Payment.PaidOn
+		return &c.Payment.LogIndex, detail
+	case ClaimRefunded:
+		detail.Amount, detail.Restores = c.Refund.Amount, &c.Refund.Restores
+		return &c.Refund.LogIndex, detail
+	}
+	return &c.Release.LogIndex, detail
+}

@@ -1,0 +1,180 @@
+package registry
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+
+	"bajigong/internal/fail"
+	"bajigong/registry/policy"
+	"bajigong/standards"
+)
+
+// ClaimRequest is what a payer asks about. Name, document and number must belong
+// together.
+type ClaimRequest struct {
+	// Reference is the payer's own and makes a reservation idempotent: the same
+	// reference with the same content gives the same answer, with another
+	// content it is refused. 1 to 64 of A–Z a–z 0–9 . _ : / -; needed to reserve.
+	Reference string `json:"reference"`
+	// Policy is the id of a policy of the payer's region or one above it. When
+	// empty the nearest one in force for Fund decides.
+	Policy       string         `json:"policy,omitempty"`
+	Fund         policy.Fund    `json:"fund,omitempty"`
+	Certificate  string         `json:"certificate"`             // number, as on the paper
+	DocumentKind string         `json:"document_kind,omitempty"` // resident_id when empty
+	Document     string         `json:"document"`
+	Name         string         `json:"name"`
+	Received     standards.Date `json:"received,omitempty"` // 受理日期; the day of the decision when empty
+	Facts        policy.Facts   `json:"facts,omitempty"`
+}
+
+// receivedBack is how long before the decision a claim may have been received.
+const receivedBack = 366 // days
+
+// factMax is the length of a fact's source and reference, in characters.
+const factMax = 200
+
+// claimQuery is a ClaimRequest that was read and checked.
+type claimQuery struct {
+	reference string
+	policy    string
+	fund      policy.Fund
+	number    standards.Number
+	document  standards.Document
+	name      string
+	received  standards.Date // empty: the day of the decision
+	facts     policy.Facts
+}
+
+var referenceShape = regexp.MustCompile(`^[A-Za-z0-9._:/-]{1,64}$`)
+
+// parse reads the request and reports everything that is wrong with it, field by
+// field. It has no clock: the dates are held against the store's time later.
+func (q ClaimRequest) parse(reserve bool) (claimQuery, error) {
+	out := claimQuery{reference: strings.TrimSpace(q.Reference), policy: strings.TrimSpace(q.Policy), fund: q.Fund, received: q.Received}
+	var bad []fail.Field
+	wrong := func(field string, err error) {
+		if err != nil {
+			e := fail.Of(err)
+			bad = append(bad, fail.Field{Name: field, Code: e.Code, ZH: e.ZH, EN: e.Text})
+		}
+	}
+	must := func(ok bool, field, code, zh, en string) {
+		if !ok {
+			bad = append(bad, fail.Field{Name: field, Code: code, ZH: zh, EN: en})
+		}
+	}
+	must(!reserve || out.reference != "", "reference", "required", "请填写本机构的申领流水号", "the payer's own reference is needed")
+	must(out.reference == "" || referenceShape.MatchString(out.reference), "reference", "shape",
+		"流水号为 1 至 64 个字母、数字或 . _ : / -", "a reference is 1 to 64 of letters, digits and . _ : / -")
+	must(!holdsIdentity(out.reference), "reference", "personal", "流水号不得含有身份证号码", "a reference must not contain an identity number")
+	must(out.policy != "" || out.fund != "", "fund", "required", "请填写政策编号或资金类别", "name a policy or the kind of fund")
+	must(out.fund == "" || out.fund.Known(), "fund", "fund_unknown", "没有该资金类别", "there is no such kind of fund")
+	must(len(out.policy) <= 64, "policy", "length", "政策编号不超过 64 个字符", "a policy id has at most 64 characters")
+	must(q.Received == "" || q.Received.Valid(), "received", "date", "受理日期应写作 2026-03-01", "the date is written 2026-03-01")
+	var err error
+	out.number, err = standards.ParseNumber(q.Certificate)
+	wrong("certificate", err)
+	out.name, err = standards.CleanName(q.Name)
+	wrong("name", err)
+	kind, err := standards.ResidentID, error(nil)
+	if q.DocumentKind != "" {
+		kind, err = standards.ParseDocumentKind(q.DocumentKind)
+		wrong("document_kind", err)
+	}
+	if err == nil {
+		out.document, err = standards.ParseDocument(kind, q.Document, "")
+		wrong("document", err)
+	}
+	if err := q.Facts.Validate(); err != nil {
+		bad = append(bad, fail.Of(err).Fields...)
+	}
+	for k, f := range q.Facts {
+		must(len([]rune(f.Source)) <= factMax && len([]rune(f.Reference)) <= factMax, "facts."+string(k), "length",
+			"来源、凭据编号不超过 200 字", "source and reference have at most 200 characters")
+	}
+	out.facts = canonicalFacts(q.Facts)
+	if len(bad) > 0 {
+		return out, fail.New(fail.Invalid, "claim", "the claim has %d mistakes", len(bad)).In("申领信息有 %d 处需要更正", len(bad)).At(bad...)
+	}
+	return out, nil
+}
+
+// canonicalFacts gives equal facts one form.
+func canonicalFacts(in policy.Facts) policy.Facts {
+	if len(in) == 0 {
+		return nil
+	}
+	out := policy.Facts{}
+	for k, f := range in {
+		out[k] = policy.Fact{Value: f.Value, Source: strings.TrimSpace(f.Source), Reference: strings.TrimSpace(f.Reference),
+			At: f.At.UTC().Truncate(time.Second)}
+	}
+	return out
+}
+
+// digest is the SHA-256 of the request in its one form, for comparing two
+// requests of one reference. It is only kept sealed.
+func (q claimQuery) digest() ([]byte, error) {
+	b, err := json.Marshal([]any{"claim-1", q.policy, q.fund, q.number.Kind, q.number.Text, q.document.Kind, q.document.Number,
+		standards.NormaliseName(q.name), q.received, q.facts})
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(b)
+	return sum[:], nil
+}
+
+// receivedOn is the day the claim was received, held against today.
+func (q claimQuery) receivedOn(today standards.Date) (standards.Date, error) {
+	if q.received == "" {
+		return today, nil
+	}
+	if q.received > today || q.received < today.AddDays(-receivedBack) {
+		return "", fail.New(fail.Invalid, "claim", "the claim was received on %s, which is not within a year up to today, %s", q.received, today).
+			In("受理日期 %s 应不晚于今天 %s，且在一年以内", q.received, today).
+			At(fail.Field{Name: "received", Code: "date", ZH: "受理日期应不晚于今天，且在一年以内", EN: "received is within a year up to today"})
+	}
+	return q.received, nil
+}
+
+// plainText checks a text that people write and that is stored as it is.
+func plainText(field, zhName, text string, most int) (string, []fail.Field) {
+	text = strings.TrimSpace(text)
+	n := len([]rune(text))
+	switch {
+	case n == 0:
+		return text, []fail.Field{{Name: field, Code: "required", ZH: "请填写" + zhName, EN: field + " is missing"}}
+	case n > most:
+		return text, []fail.Field{{Name: field, Code: "length", ZH: zhName + "过长", EN: field + " is too long"}}
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return text, []fail.Field{{Name: field, Code: "control", ZH: zhName + "不得含控制字符", EN: field + " must not have control characters"}}
+	case holdsIdentity(text):
+		return text, []fail.Field{{Name: field, Code: "personal", ZH: zhName + "不得含有身份证号码", EN: field + " must not contain an identity number"}}
+	}
+	return text, nil
+}
+
+// holdsIdentity reports whether a text has a resident identity number in it:
+// eighteen characters with a region, a date of birth and a right check digit.
+func holdsIdentity(text string) bool {
+	run := 0 // digits before i
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		if run >= 17 && (c >= '0' && c <= '9' || c == 'X' || c == 'x') {
+			if _, err := standards.ParseDocument(standards.ResidentID, text[i-17:i+1], ""); err == nil {
+				return true
+			}
+		}
+		if c < '0' || c > '9' {
+			run = 0
+			continue
+		}
+		run++
+	}
+	return false
+}

@@ -1,0 +1,65 @@
+package registry
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"bajigong/internal/kv"
+	"bajigong/registry/auditlog"
+)
+
+// EventKind says what happened.
+type EventKind string
+
+// The kinds of events. An event names records by id and number, never a person
+// by name or document.
+const (
+	AccountCreated       EventKind = "account_created"
+	KeyIssued            EventKind = "key_issued"
+	KeyRevoked           EventKind = "key_revoked"
+	InstitutionAdmitted  EventKind = "institution_admitted"
+	FilingRecorded       EventKind = "filing_recorded"
+	DecisionRecorded     EventKind = "decision_recorded"
+	OccupationsImported  EventKind = "occupations_imported"
+	SessionFiled         EventKind = "session_planned"
+	ResultsUploaded      EventKind = "results_uploaded"
+	PublicityStarted     EventKind = "publicity_started"
+	BatchStarted         EventKind = "batch_started"
+	CertificateSigned    EventKind = "certificate_signed"
+	BatchWasPublished    EventKind = "batch_published"
+	BatchWasAborted      EventKind = "batch_aborted"
+	CertificateChanged   EventKind = "certificate_changed"
+	CertificateElsewhere EventKind = "certificate_registered"
+	ClaimReserved        EventKind = "claim_reserved"
+	ClaimRefused         EventKind = "claim_refused"
+	ClaimConfirmed       EventKind = "claim_confirmed"
+	ClaimReleased        EventKind = "claim_released"
+	ClaimRefunded        EventKind = "claim_refunded"
+)
+
+// Event is one change as the audit log keeps it. Its stored bytes are hashed,
+// so it is written once and never marshalled again.
+type Event struct {
+	Kind   EventKind `json:"kind"`
+	At     time.Time `json:"at"`
+	By     string    `json:"by"`            // account id
+	Via    string    `json:"via,omitempty"` // key id or cli
+	Object string    `json:"object"`        // id or number of what changed
+	// Institution and Payer are whom the event concerns besides the authority.
+	Institution string `json:"institution,omitempty"`
+	Payer       string `json:"payer,omitempty"`
+	// Detail has what an auditor needs to recompute the change.
+	Detail any `json:"detail,omitempty"`
+}
+
+// appendEvent adds ev to the audit log in the same Update as the change itself
+// and returns its index.
+func (r *Registry) appendEvent(tx kv.Tx, by Actor, ev Event) (uint64, error) {
+	ev.At, ev.By, ev.Via = tx.Now(), by.Account, by.Via
+	b, err := json.Marshal(ev)
+	if err != nil {
+		return 0, fmt.Errorf("event %s: %w", ev.Kind, err)
+	}
+	return auditlog.Append(tx, b, r.rand.salt())
+}

@@ -1,0 +1,100 @@
+package registry
+
+import (
+	"fmt"
+
+	"bajigong/internal/kv"
+	"bajigong/standards"
+)
+
+// personByDocument finds the person of a document under any index key version.
+func (r *Registry) personByDocument(rd kv.Reader, d standards.Document) (p PersonID, ok bool, err error) {
+	var keys [][]byte
+	for _, v := range r.vault.indexVersions() {
+		key, err := r.vault.documentKey(v, string(d.Kind), d.Number)
+		if err != nil {
+			return p, false, err
+		}
+		keys = append(keys, key)
+	}
+	found, err := rd.GetMany(tablePersonByDocument, keys)
+	if err != nil {
+		return p, false, err
+	}
+	for _, b := range found {
+		if b == nil {
+			continue
+		}
+		if len(b) != len(p) {
+			return p, false, fmt.Errorf("persons_by_document: a person id of %d bytes", len(b))
+		}
+		copy(p[:], b)
+		return p, true, nil
+	}
+	return p, false, nil
+}
+
+// peopleFor finds the persons of many documents, or makes them with the ids in
+// fresh. It reads once for all of them.
+func (r *Registry) peopleFor(tx kv.Tx, documents []standards.Document, fresh []PersonID) ([]PersonID, error) {
+	out := make([]PersonID, len(documents))
+	known := make([]bool, len(documents))
+	current, _ := r.vault.secrets.Index()
+	var own [][]byte // keys under the current version
+	for _, version := range r.vault.indexVersions() {
+		keys := make([][]byte, len(documents))
+		for i, d := range documents {
+			key, err := r.vault.documentKey(version, string(d.Kind), d.Number)
+			if err != nil {
+				return nil, err
+			}
+			keys[i] = key
+		}
+		if version == current {
+			own = keys
+		}
+		found, err := tx.GetMany(tablePersonByDocument, keys)
+		if err != nil {
+			return nil, err
+		}
+		for i, b := range found {
+			if len(b) == len(out[i]) && !known[i] {
+				copy(out[i][:], b)
+				known[i] = true
+			}
+		}
+	}
+	for i := range documents {
+		if !known[i] {
+			out[i] = fresh[i]
+			tx.Put(tablePersonByDocument, own[i], out[i][:])
+		}
+	}
+	return out, nil
+}
+
+// Paper is the personal data of one person as a result row or a certificate
+// version has it. It is stored sealed only.
+type Paper struct {
+	Name     string             `json:"name"`
+	Document standards.Document `json:"document"`
+	// Number is the certificate's number when it has an identity number in it;
+	// the ledger then knows it by a keyed hash only.
+	Number string `json:"number,omitempty"`
+	// Token is the QR token of a certificate version. It has the name in it and
+	// is therefore sealed with it.
+	Token string `json:"token,omitempty"`
+}
+
+func (p Paper) sameName(name string) bool {
+	return standards.NormaliseName(p.Name) == standards.NormaliseName(name)
+}
+
+// maskName shows the family name, as public lists do: 张*. Of a name with a dot
+// or in Latin letters only the first character stays too.
+func maskName(name string) string {
+	for _, r := range name {
+		return string(r) + "*"
+	}
+	return ""
+}

@@ -1,0 +1,115 @@
+package policy
+
+import (
+	"cmp"
+	"strings"
+	"testing"
+	"time"
+
+	"bajigong/internal/fail"
+)
+
+// TestEveryMove tries every event in every state; the table here is written out
+// apart from the one in the code.
+func TestEveryMove(t *testing.T) {
+	want := map[string]State{
+		" reserve":                       "reserved",
+		"reserved confirm":               "confirmed",
+		"reserved release":               "released",
+		"reserved expire":                "expired",
+		"released late_payment":          "confirmed",
+		"released late_payment_too_late": "duplicate",
+		"expired late_payment":           "confirmed",
+		"expired late_payment_too_late":  "duplicate",
+		"confirmed refund":               "refunded",
+		"duplicate refund":               "refunded",
+	}
+	seen := 0
+	for _, from := range append(States(), "nonsense") {
+		for _, ev := range append(Events(), "nonsense") {
+			to, err := Move(from, ev)
+			if state, ok := want[string(from)+" "+string(ev)]; ok {
+				seen++
+				if err != nil || to != state {
+					t.Errorf("%q %s: %q, %v; want %q", from, ev, to, err, state)
+				}
+				continue
+			}
+			if fail.CodeOf(err) != "claim_move" || fail.KindOf(err) != fail.Conflict || to != from {
+				t.Errorf("%q %s must be refused and stay: %q, %v", from, ev, to, err)
+			}
+			if says := from.Name().EN; says == "" && from != "nonsense" || !strings.Contains(fail.Of(err).Text, cmp.Or(says, string(from))) {
+				t.Errorf("%q %s: the refusal does not name the state: %v", from, ev, err)
+			}
+		}
+	}
+	if seen != len(want) {
+		t.Errorf("%d of %d moves seen", seen, len(want))
+	}
+	for _, s := range States() {
+		if n := s.Name(); n.ZH == "" || n.EN == "" {
+			t.Errorf("%q has no name", s)
+		}
+	}
+	for _, ev := range Events() {
+		if eventNames[ev] == "" {
+			t.Errorf("%q has no name", ev)
+		}
+	}
+}
+
+func TestPaymentIsAlwaysRecorded(t *testing.T) {
+	gone := []Failure{{Rule: "once"}}
+	for _, c := range []struct {
+		from  State
+		taken []Failure
+		to    State
+		must  bool
+	}{
+		{Reserved, nil, Confirmed, false}, {Reserved, gone, Confirmed, false},
+		{Expired, nil, Confirmed, false}, {Expired, gone, Duplicate, true},
+		{Released, nil, Confirmed, false}, {Released, gone, Duplicate, true},
+	} {
+		to, err := Move(c.from, Payment(c.from, c.taken))
+		if err != nil || to != c.to || to.MustRecover() != c.must {
+			t.Errorf("%s with %d in the way: %s, %v", c.from, len(c.taken), to, err)
+		}
+	}
+}
+
+func TestReservationEndsByItself(t *testing.T) {
+	now := time.Date(2026, 3, 5, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		stored  State
+		expires time.Time
+		want    State
+	}{
+		{Reserved, now.Add(time.Second), Reserved}, {Reserved, now, Expired}, {Reserved, time.Time{}, Reserved},
+		{Confirmed, now.Add(-time.Hour), Confirmed}, {Released, now.Add(-time.Hour), Released},
+	} {
+		if got := StateAt(c.stored, c.expires, now); got != c.want {
+			t.Errorf("%s until %v: %s, want %s", c.stored, c.expires, got, c.want)
+		}
+	}
+}
+
+func TestFen(t *testing.T) {
+	for yuan, want := range map[string]Fen{"0": 0, "1000": 100000, "2600.5": 260050, "2600.05": 260005, "1.00": 100} {
+		if got, ok := ParseFen(yuan); !ok || got != want {
+			t.Errorf("%q: %d, %v", yuan, int64(got), ok)
+		}
+	}
+	for _, yuan := range []string{"", "-1", "+1", "1.", ".5", "1.005", "1e3", "1,000", "1 000", "92233720368547758", "１", "1.x"} {
+		if got, ok := ParseFen(yuan); ok {
+			t.Errorf("%q was read as %d", yuan, int64(got))
+		}
+	}
+	for f, want := range map[Fen]string{0: "0", 100000: "1000", 260050: "2600.50", 5: "0.05", -150: "-1.50"} {
+		if f.String() != want {
+			t.Errorf("%d: %s, want %s", int64(f), f, want)
+		}
+	}
+	if _, whole := Fen(1).raised(30); whole {
+		t.Error("1.3 fen is no whole number")
+	}
+}

@@ -1,0 +1,313 @@
+// Package policy holds subsidy policies 补贴政策 as dated data and decides, with
+// every reason, whether a certificate can be paid for.
+//
+// A [Policy] is read by [Parse] from a YAML file in which each rule names its
+// document and clause and says itself in Chinese and English. [Policy.Evaluate]
+// is pure: the caller brings the certificate, the person's other certificates
+// and claims, and the outside facts (insurance, employment …) with their
+// sources; it gets back a [Decision] with all failing rules, all missing facts
+// and the amount with its calculation. A missing fact holds a claim; it never
+// refuses one and is never guessed. [Set.Select] finds the policy of a region,
+// and [Move] is the life of a claim after it was allowed.
+//
+// The package has no clock, no store and no input or output but the policy
+// files compiled into it.
+package policy
+
+import (
+	"slices"
+
+	"bajigong/standards"
+)
+
+// Text is one sentence in the two languages of every answer.
+type Text struct {
+	ZH string `json:"zh"`
+	EN string `json:"en"`
+}
+
+// A Rule is what every part of a policy carries: an id that is unique in the
+// policy, the document and clause it comes from, and its sentence. Quote is the
+// passage of the source, character by character; only sample policies may lack it.
+type Rule struct {
+	ID     string
+	Clause string
+	Quote  string
+	Text
+}
+
+// Policy is one version of one subsidy's rules in one region. A pointer that is
+// nil means that the policy has no such rule; whether its text excludes the rule
+// or is only silent about it stands in Unknown.
+type Policy struct {
+	ID       string // lower-case words joined by hyphens
+	Version  int    // from 1; a decided claim keeps naming the version it was decided by
+	Region   string // 6-digit code of GB/T 2260; 000000 is the nation
+	Parent   string // the region above; empty for the nation
+	Fund     Fund
+	Name     Text
+	Document Document
+	Sample   bool // not law anywhere: figures to try the system with
+	Note     Text
+
+	Effective    Effective
+	DecidedBy    DecidingDate
+	Facts        []FactRule
+	Certificate  Rule // the certificate must be valid and lawfully issued
+	Kinds        Kinds
+	Modes        *Modes
+	Institutions *Institutions
+	Places       *Places
+	Window       *Window
+	Amounts      Amounts
+	Scarce       *Scarce
+	Once         Exclusion // its group and sameness make the once-key
+	Reuse        Exclusion // the same certificate may not carry two claims
+	Excludes     []Exclusion
+	Higher       *Higher
+	Frequency    *Frequency
+	Refund       *RefundRule // nil: the text does not say whether a refund gives the right back
+	Unknown      []Gap
+
+	Digest string // SHA-256 of the file, 64 hexadecimal digits
+}
+
+// Document is the paper a policy is taken from.
+type Document struct {
+	Number string         `json:"number"` // 文号
+	Title  string         `json:"title"`
+	Issuer string         `json:"issuer"`
+	Dated  standards.Date `json:"dated"`
+}
+
+// A Gap is something the text does not say. TakenAs is the reading used instead,
+// or empty when the rule is not applied, or when an outside fact is asked for.
+type Gap struct {
+	Field   string `json:"field"`
+	TakenAs string `json:"taken_as,omitempty"`
+	Text
+}
+
+// End says how a policy's last day is known.
+type End string
+
+// The ends of a policy.
+const (
+	EndKnown   End = "known"   // Until is the last day
+	EndOpen    End = "open"    // in force until another policy replaces it
+	EndUnknown End = "unknown" // the text does not say; certain only through StatedThrough
+)
+
+// Effective is when a policy is in force. With an unknown end, days after
+// StatedThrough need the fact [PolicyInForce].
+type Effective struct {
+	Rule
+	From          standards.Date
+	End           End
+	Until         standards.Date // EndKnown: the last day
+	StatedThrough standards.Date // EndUnknown: the last day the text itself speaks of
+}
+
+// DecidingDate names the date that decides whether a policy applies.
+type DecidingDate string
+
+// The deciding dates.
+const (
+	ByReceipt DecidingDate = "receipt" // the day the claim was received 受理日
+	ByIssue   DecidingDate = "issue"   // the certificate's date of issue 发证日
+)
+
+// A FactRule asks for an outside fact: Want ("yes" or "no") for a question,
+// AtLeast for a count.
+type FactRule struct {
+	Rule
+	Fact    FactKind
+	Want    string
+	AtLeast int
+}
+
+// Kinds lists the kinds of certificates a policy pays for.
+type Kinds struct {
+	Rule
+	Allowed []Kind
+}
+
+// Modes restricts how the certificate was acquired 取得方式; one of the lists is empty.
+type Modes struct {
+	Rule
+	Allowed  []Mode
+	Excluded []Mode
+}
+
+// Institutions restricts the class letter of the institution that issued.
+type Institutions struct {
+	Rule
+	Classes []string
+}
+
+// Places asks that certificates of some kinds were acquired in a region.
+type Places struct {
+	Rule
+	Kinds  []Kind
+	Region string
+}
+
+// Window is the time after issue in which a claim must be received. By Civil
+// Code articles 201 and 202 the day of issue does not count and the period ends
+// on the same day of the last month, or on that month's last day.
+type Window struct {
+	Rule
+	Months int
+}
+
+// Amounts is the table of base amounts per level.
+type Amounts struct {
+	Rule
+	Levels []LevelAmount
+}
+
+// LevelAmount is one row of a table of amounts.
+type LevelAmount struct {
+	Level standards.Level
+	Fen   Fen
+}
+
+// Scarce raises the amount for occupations on a list of urgently needed ones
+// 紧缺职业（工种）目录. Without a list of its own a policy asks for the fact
+// [ScarceListed].
+type Scarce struct {
+	Rule
+	Percent int
+	List    *ScarceList
+}
+
+// ScarceList is a dated list of scarce occupations.
+type ScarceList struct {
+	Name    string
+	Sample  bool
+	From    standards.Date
+	Until   standards.Date // zero: open
+	Entries []ScarceEntry
+}
+
+// ScarceEntry is an occupation on the list; without trades all its trades are listed.
+type ScarceEntry struct {
+	Occupation string
+	Name       string
+	Trades     []string
+}
+
+// Sameness is a part of what must be equal for two claims to be the same claim.
+type Sameness string
+
+// The parts of sameness.
+const (
+	SameOccupation  Sameness = "occupation"
+	SameLevel       Sameness = "level"
+	SameTrade       Sameness = "trade"
+	SameCertificate Sameness = "certificate"
+)
+
+// A Group is a named set of funds: claims on any of them exclude each other or
+// count together. Any means all funds.
+type Group struct {
+	Name  string
+	Any   bool
+	Funds []Fund
+}
+
+// Has reports whether claims on fund f belong to the group.
+func (g Group) Has(f Fund) bool { return g.Any || slices.Contains(g.Funds, f) }
+
+// An Exclusion refuses a claim when a counting claim of the group agrees with it
+// in every part of Same.
+type Exclusion struct {
+	Rule
+	Among Group
+	Same  []Sameness
+}
+
+// HigherBy says what about a higher level bars a lower one.
+type HigherBy string
+
+// What bars a lower level.
+const (
+	HigherPaid HigherBy = "paid" // a claim for a higher level
+	HigherHeld HigherBy = "held" // that, or only holding the certificate
+)
+
+// Higher refuses a lower level to whom has a higher one of the same occupation.
+// Order is that of receipt: a lower claim made first is not touched by a later higher one.
+type Higher struct {
+	Rule
+	By    HigherBy
+	Among Group
+	Same  []Sameness // occupation, or occupation and trade
+}
+
+// Period is the time over which claims are counted.
+type Period string
+
+// The periods.
+const (
+	PerNaturalYear Period = "natural_year" // 1 January to 31 December in Asia/Shanghai
+	PerLifetime    Period = "lifetime"
+)
+
+// Frequency limits the number of claims of a group of funds that count together.
+type Frequency struct {
+	Rule
+	Max     int
+	Per     Period
+	Counter Group
+	// InPrinciple is set where the text says 原则上: a documented exception may be
+	// approved outside this rule.
+	InPrinciple bool
+}
+
+// RefundRule says whether paying back 追回 gives the right to claim back.
+type RefundRule struct {
+	Rule
+	RestoresRight bool
+}
+
+// rules lists every rule of p in the order in which it is evaluated.
+func (p Policy) rules() []Rule {
+	out := []Rule{p.Effective.Rule, p.Certificate, p.Kinds.Rule}
+	if p.Modes != nil {
+		out = append(out, p.Modes.Rule)
+	}
+	if p.Institutions != nil {
+		out = append(out, p.Institutions.Rule)
+	}
+	if p.Places != nil {
+		out = append(out, p.Places.Rule)
+	}
+	if p.Window != nil {
+		out = append(out, p.Window.Rule)
+	}
+	for _, f := range p.Facts {
+		out = append(out, f.Rule)
+	}
+	out = append(out, p.Amounts.Rule)
+	if p.Scarce != nil {
+		out = append(out, p.Scarce.Rule)
+	}
+	out = append(out, p.Once.Rule, p.Reuse.Rule)
+	for _, x := range p.Excludes {
+		out = append(out, x.Rule)
+	}
+	if p.Higher != nil {
+		out = append(out, p.Higher.Rule)
+	}
+	if p.Frequency != nil {
+		out = append(out, p.Frequency.Rule)
+	}
+	if p.Refund != nil {
+		out = append(out, p.Refund.Rule)
+	}
+	return out
+}
+
+// Rules returns every rule of p in the order of evaluation, for explanations.
+func (p Policy) Rules() []Rule { return p.rules() }

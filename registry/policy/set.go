@@ -1,0 +1,316 @@
+package policy
+
+import (
+	"cmp"
+	"embed"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"bajigong/internal/fail"
+	"bajigong/standards"
+)
+
+// Nation is the region code of the whole country.
+const Nation = "000000"
+
+// Region is an administrative division and the one above it.
+type Region struct {
+	Code   string `json:"code"`             // 6 digits, GB/T 2260; 000000 is the nation
+	Name   string `json:"name"`             // Chinese
+	Parent string `json:"parent,omitempty"` // empty for the nation
+}
+
+// Set is the policies of a register and the regions they stand in. The zero Set
+// has none.
+type Set struct {
+	regions  map[string]Region
+	policies []Policy // by id, then version
+}
+
+//go:embed regions.yaml policies/*.yaml
+var embedded embed.FS
+
+// Embedded returns the policies and regions compiled into the program, samples
+// included; see [Set.Official].
+func Embedded() (Set, error) {
+	src, err := embedded.ReadFile("regions.yaml")
+	if err != nil {
+		return Set{}, err
+	}
+	regions, err := ParseRegions("regions.yaml", src)
+	if err != nil {
+		return Set{}, err
+	}
+	names, err := fs.Glob(embedded, "policies/*.yaml")
+	if err != nil {
+		return Set{}, err
+	}
+	var policies []Policy
+	for _, name := range names {
+		src, err := embedded.ReadFile(name)
+		if err != nil {
+			return Set{}, err
+		}
+		p, err := Parse(name, src)
+		if err != nil {
+			return Set{}, err
+		}
+		policies = append(policies, p)
+	}
+	return NewSet(regions, policies...)
+}
+
+// ParseRegions reads a table of regions, strictly like [Parse]:
+//
+//	regions:
+//	  - {code: "000000", name: 全国, parent: none}
+//	  - {code: "320000", name: 江苏省, parent: "000000"}
+func ParseRegions(file string, src []byte) ([]Region, error) {
+	p := &problems{file: file}
+	root, err := readYAML(file, src, p)
+	if err != nil {
+		return nil, err
+	}
+	var out []Region
+	for _, n := range root.mapping([]string{"regions"}, nil)["regions"].list() {
+		m := n.mapping([]string{"code", "name", "parent"}, nil)
+		r := Region{Code: m["code"].region(), Name: m["name"].text()}
+		if !m["parent"].is("none") {
+			r.Parent = m["parent"].region()
+		}
+		out = append(out, r)
+	}
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// NewSet joins policies and regions. It refuses, as fail.Invalid "policy_set",
+// regions that stand twice, do not lead to the nation or lead in a circle;
+// policies of regions that are not there or whose parent differs; the same
+// version twice; and two policies whose known times overlap for the same region
+// and fund, since then nobody could say which decides. Samples and official
+// policies are looked at apart.
+func NewSet(regions []Region, policies ...Policy) (Set, error) {
+	s := Set{regions: map[string]Region{}, policies: slices.Clone(policies)}
+	for _, r := range regions {
+		if _, twice := s.regions[r.Code]; twice {
+			return Set{}, setError("行政区划 %s 重复", "region %s stands twice", r.Code)
+		}
+		s.regions[r.Code] = r
+	}
+	for _, r := range regions {
+		if _, err := s.Chain(r.Code); err != nil {
+			return Set{}, err
+		}
+	}
+	slices.SortFunc(s.policies, func(a, b Policy) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Version, b.Version))
+	})
+	for i, p := range s.policies {
+		r, ok := s.regions[p.Region]
+		if !ok {
+			return Set{}, setError("政策 %s 的行政区划 %s 不在区划表中", "policy %s: region %s is not in the table of regions", p, p.Region)
+		}
+		if r.Parent != p.Parent {
+			return Set{}, setError("政策 %s 的上级区划应为 %s", "policy %s: the region above is %q", p, r.Parent)
+		}
+		if i == 0 {
+			continue
+		}
+		if o := s.policies[i-1]; o.ID == p.ID {
+			if o.Version == p.Version {
+				return Set{}, setError("政策 %s 重复", "policy %s stands twice", p)
+			}
+			if o.Region != p.Region || o.Fund != p.Fund || o.Sample != p.Sample {
+				return Set{}, setError("政策 %s 与前一版本的区划、资金或示例标记不同", "policy %s: region, fund or sample mark differ from the version before", p)
+			}
+		}
+	}
+	current := s.current()
+	for i, p := range current {
+		for _, o := range current[:i] {
+			if o.Region == p.Region && o.Fund == p.Fund && o.Sample == p.Sample && overlap(o.Effective, p.Effective) {
+				return Set{}, setError("政策 %s 与 %s 的执行期重叠", "policies %s and %s overlap in time", o, p)
+			}
+		}
+	}
+	return s, nil
+}
+
+func setError(zh, en string, args ...any) error {
+	return fail.New(fail.Invalid, "policy_set", en, args...).In(zh, args...)
+}
+
+// overlap reports whether both were in force on the same day. One whose end is
+// not known gives way to a later one.
+func overlap(a, b Effective) bool {
+	if b.From < a.From {
+		a, b = b, a
+	}
+	switch a.End {
+	case EndUnknown:
+		return b.From == a.From
+	case EndOpen:
+		return true
+	}
+	return b.From <= a.Until
+}
+
+// current returns the newest version of each policy.
+func (s Set) current() []Policy {
+	var out []Policy
+	for i, p := range s.policies {
+		if i+1 == len(s.policies) || s.policies[i+1].ID != p.ID {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Official returns the set without sample policies. A register that decides
+// about real money uses this one.
+func (s Set) Official() Set {
+	return Set{regions: s.regions, policies: slices.DeleteFunc(slices.Clone(s.policies), func(p Policy) bool { return p.Sample })}
+}
+
+// Policies returns all policies, every version, by id and version.
+func (s Set) Policies() []Policy { return slices.Clone(s.policies) }
+
+// Policy returns one version of a policy; version 0 means the newest. It returns
+// fail.NotFound "policy_not_found".
+func (s Set) Policy(id string, version int) (Policy, error) {
+	var known []string
+	for _, p := range slices.Backward(s.policies) {
+		if p.ID != id {
+			continue
+		}
+		if version == 0 || p.Version == version {
+			return p, nil
+		}
+		known = append(known, p.String())
+	}
+	if known != nil {
+		return Policy{}, fail.New(fail.NotFound, "policy_not_found", "no version %d of policy %s; there are %s", version, id, strings.Join(known, ", ")).
+			In("政策 %s 没有第 %d 版，现有 %s", id, version, strings.Join(known, "、"))
+	}
+	for _, p := range s.current() {
+		known = append(known, p.ID)
+	}
+	return Policy{}, fail.New(fail.NotFound, "policy_not_found", "no policy %q; there are %s", id, strings.Join(known, ", ")).
+		In("没有政策 %q，现有 %s", id, strings.Join(known, "、"))
+}
+
+// Chain returns a region and all above it, the nation last. It returns
+// fail.NotFound "region_not_found" for one that is not in the table and
+// fail.Invalid "policy_set" when the table leads nowhere or in a circle.
+func (s Set) Chain(code string) ([]Region, error) {
+	var out []Region
+	for at := code; ; {
+		r, ok := s.regions[at]
+		switch {
+		case !ok && at == code:
+			return nil, fail.New(fail.NotFound, "region_not_found", "region %q is not in the table of regions", code).
+				In("行政区划 %q 不在区划表中", code)
+		case !ok:
+			return nil, setError("行政区划 %s 的上级 %s 不在区划表中", "region %s: the region above, %q, is not in the table", out[len(out)-1].Code, at)
+		case slices.Contains(out, r):
+			return nil, setError("行政区划 %s 的上级关系成环", "region %s: the regions above lead in a circle", code)
+		}
+		out = append(out, r)
+		if r.Code == Nation {
+			return out, nil
+		}
+		at = r.Parent
+	}
+}
+
+// Query asks for the policy of a claim: the region of the payer, the fund it
+// pays from, the day the claim was received and the certificate's date of issue.
+type Query struct {
+	Region   string
+	Fund     Fund
+	Received standards.Date
+	Issued   standards.Date // empty when it is not known: then Received stands for it
+}
+
+func (q Query) on(p Policy) standards.Date {
+	if p.DecidedBy == ByIssue && q.Issued != "" {
+		return q.Issued
+	}
+	return q.Received
+}
+
+// Select returns the policy in force for a claim: that of the region itself, or
+// of the nearest region above that has one. Where a policy's end is not known it
+// is selected until a later one of its region begins; evaluating it then asks
+// whether it still applies. Nothing found is fail.NotFound "no_policy", which
+// names the regions looked at and, for each policy there, why it does not apply;
+// an unknown region is "region_not_found", an unknown fund fail.Invalid "fund_unknown".
+func (s Set) Select(q Query) (Policy, error) {
+	if !q.Fund.Known() {
+		all := sortedKeys(funds)
+		return Policy{}, fail.New(fail.Invalid, "fund_unknown", "no fund %q; there are %v", q.Fund, all).
+			In("没有资金类别 %q，可用：%v", q.Fund, all)
+	}
+	chain, err := s.Chain(q.Region)
+	if err != nil {
+		return Policy{}, err
+	}
+	current := s.current()
+	var names []string
+	var zh, en []string
+	for _, r := range chain {
+		names = append(names, r.Code+" "+r.Name)
+		var best Policy
+		for _, p := range current {
+			if p.Region != r.Code {
+				continue
+			}
+			if why, applies := p.applies(q); !applies {
+				zh, en = append(zh, why.ZH), append(en, why.EN)
+			} else if best.ID == "" || best.Sample && !p.Sample || best.Sample == p.Sample && p.Effective.From > best.Effective.From {
+				best = p
+			}
+		}
+		if best.ID != "" {
+			return best, nil
+		}
+	}
+	if zh == nil {
+		zh, en = []string{"上述区划均无政策"}, []string{"none of these regions has a policy"}
+	}
+	path := strings.Join(names, " → ")
+	return Policy{}, fail.New(fail.NotFound, "no_policy", "no policy for %s on %s in %s: %s", q.Fund, q.Received, path, strings.Join(en, "; ")).
+		In("%s在 %s 没有适用的政策（%s）：%s", q.Fund.Name().ZH, q.Received, path, strings.Join(zh, "；"))
+}
+
+func (p Policy) applies(q Query) (Text, bool) {
+	on, e := q.on(p), p.Effective
+	switch {
+	case p.Fund != q.Fund:
+		return textf("%s 适用于%s", p.ID, p.Fund.Name().ZH)("%s is for %s", p.ID, p.Fund), false
+	case on < e.From:
+		return textf("%s 自%s起执行", p.ID, e.From.Chinese())("%s is in force from %s", p.ID, e.From), false
+	case e.End == EndKnown && on > e.Until:
+		return textf("%s 执行至%s", p.ID, e.Until.Chinese())("%s was in force until %s", p.ID, e.Until), false
+	}
+	return Text{}, true
+}
+
+// Regions returns the table of regions by code.
+func (s Set) Regions() []Region {
+	var out []Region
+	for _, code := range sortedKeys(s.regions) {
+		out = append(out, s.regions[code])
+	}
+	return out
+}
+
+// String counts what the set holds, for logs.
+func (s Set) String() string {
+	return fmt.Sprintf("%d policies, %d regions", len(s.policies), len(s.regions))
+}

@@ -1,0 +1,272 @@
+// Package registrytest gives tests a real registry: a bbolt file, a key ring, a
+// clock that the test moves, and short ways to the states that a test begins
+// from. When the test ends every invariant of the register is checked.
+package registrytest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"bajigong/credentials"
+	"bajigong/evaluators"
+	"bajigong/internal/invented"
+	"bajigong/internal/kv"
+	"bajigong/internal/kv/boltkv"
+	"bajigong/registry"
+	"bajigong/registry/auditlog"
+	"bajigong/registry/policy"
+	"bajigong/standards"
+)
+
+// Origin is the address of every test registry; it is as long as a real one.
+const Origin = "https://zs.jnrd.example.gov.cn"
+
+// Region is the region of every test registry.
+const Region = "320000"
+
+// Clock is a clock that stands still until it is moved.
+type Clock struct {
+	mu sync.Mutex
+	t  time.Time
+}
+
+// Now reads the clock.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.t
+}
+
+// Set moves the clock to t, forward or back.
+func (c *Clock) Set(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t = t
+}
+
+// Add moves the clock.
+func (c *Clock) Add(d time.Duration) { c.Set(c.Now().Add(d)) }
+
+// Env is a registry with what it stands on.
+type Env struct {
+	*registry.Registry
+	T     testing.TB
+	Clock *Clock
+	DB    *kv.DB
+	Dir   string // of the store and the keys
+	Keys  *credentials.KeyRing
+	CP    auditlog.CheckpointStore
+
+	Authority registry.Actor
+}
+
+// Options change what New makes.
+type Options struct {
+	// Engine makes the engine; a bbolt file without syncing when nil.
+	Engine func(t testing.TB, dir string) kv.Engine
+	// Rerun is given to the store (see kvtest.Rerun).
+	Rerun func() bool
+	// Clock is shared with another registry when not nil.
+	Clock *Clock
+	// Dir is where the key ring is, made before; a new one when empty.
+	Dir string
+	// NoCheck leaves out the check of all invariants at the end.
+	NoCheck bool
+}
+
+// New makes a registry on 2 March 2026, 09:00 in Shanghai, whose store is
+// checked when the test ends.
+func New(t testing.TB, opts ...Options) *Env {
+	t.Helper()
+	var opt Options
+	if len(opts) > 0 {
+		opt = opts[0]
+	}
+	ctx := context.Background()
+	e := &Env{T: t, Clock: opt.Clock, Dir: opt.Dir}
+	if e.Clock == nil {
+		e.Clock = &Clock{t: time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC)}
+	}
+	var err error
+	if e.Dir == "" {
+		e.Dir = t.TempDir()
+		if e.Keys, err = credentials.CreateKeyRing(filepath.Join(e.Dir, "keys"), "js", rand.Reader, e.Clock.Now()); err != nil {
+			t.Fatal(err)
+		}
+	} else if e.Keys, err = credentials.OpenKeyRing(filepath.Join(e.Dir, "keys")); err != nil {
+		t.Fatal(err)
+	}
+	var engine kv.Engine
+	if opt.Engine != nil {
+		engine = opt.Engine(t, e.Dir)
+	} else if engine, err = boltkv.Open(filepath.Join(e.Dir, "store.db"), boltkv.Options{NoSync: true}); err != nil {
+		t.Fatal(err)
+	}
+	var process [8]byte
+	rand.Read(process[:])
+	log := slog.New(slog.DiscardHandler)
+	if e.DB, err = kv.Open(ctx, engine, kv.Options{Now: e.Clock.Now, Process: hex.EncodeToString(process[:]), Log: log, Rerun: opt.Rerun}, registry.Migrations()); err != nil {
+		t.Fatal(err)
+	}
+	policies, err := policy.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	origin, err := registry.LogOrigin(Origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.CP = auditlog.NewFileStore(e.Keys.Dir(), origin)
+	if e.Registry, err = registry.New(e.DB, registry.Config{
+		Origin: Origin, Region: Region, OperatorZH: "职业技能证书登记系统（测试）", OperatorEN: "Skill Certificate Register (test)",
+		Keys: e.Keys, Checkpoint: e.CP, Policies: policies, Calendar: standards.EmbeddedCalendar(), Now: e.Clock.Now, Rand: rand.Reader, Log: log,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.BeginLog(ctx); err != nil {
+		t.Fatal(err)
+	}
+	e.Authority = registry.Actor{Account: "a-authority", Roles: []registry.Role{registry.RoleAuthority}, Region: Region, Via: "test"}
+	t.Cleanup(func() {
+		if !opt.NoCheck && !t.Failed() {
+			e.MustCheck()
+		}
+		if err := e.DB.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+// MustCheck fails the test for every broken invariant.
+func (e *Env) MustCheck() {
+	e.T.Helper()
+	report, err := e.Check(context.Background(), registry.Operator(), nil)
+	if err != nil {
+		e.T.Fatalf("check: %v", err)
+	}
+	for _, p := range report.Problems {
+		e.T.Errorf("invariant broken: %s", p)
+	}
+}
+
+// Issuer is an institution that may issue.
+type Issuer struct {
+	registry.Actor
+	Institution evaluators.Institution
+	Filing      evaluators.Filing
+}
+
+// Scope is a filing's scope for 电工, all five levels, and 养老护理员.
+func Scope() []evaluators.ScopeItem {
+	all := standards.LevelsOf(standards.ExaminedLevels()...)
+	return []evaluators.ScopeItem{
+		{Occupation: "6-31-01-03", Levels: all},
+		{Occupation: "4-10-01-05", Levels: all},
+	}
+}
+
+// MustAdmit admits institution number n with one filing of Scope.
+func (e *Env) MustAdmit(n int) Issuer {
+	e.T.Helper()
+	ctx := context.Background()
+	inst, err := e.AdmitInstitution(ctx, e.Authority, evaluators.Institution{Name: fmt.Sprintf("第%d职业技能评价中心", n), USCC: invented.USCC(n), Region: "320583"})
+	if err != nil {
+		e.T.Fatalf("admit: %v", err)
+	}
+	today := standards.DateOf(e.Clock.Now())
+	f, err := e.RecordFiling(ctx, e.Authority, evaluators.Filing{Institution: inst.ID, Class: evaluators.Social, Code: evaluators.ProvincialCode,
+		Province: "32", Site: fmt.Sprintf("%06d", 58300+n), Authority: "320000", From: today, Until: today.AddDays(3 * 365), Scope: Scope(), Document: "苏人社备〔2026〕1号"})
+	if err != nil {
+		e.T.Fatalf("file: %v", err)
+	}
+	return Issuer{Institution: inst, Filing: f,
+		Actor: registry.Actor{Account: "a-" + inst.ID, Organisation: inst.ID, Roles: []registry.Role{registry.RoleInstitution}, Region: inst.Region, Via: "test"}}
+}
+
+// CSV is a results file of people from to to-1 of package invented, all passed
+// at a level without review.
+func CSV(from, to int) string {
+	var s strings.Builder
+	s.WriteString("姓名,证件类型,证件号码,理论成绩,技能成绩\n")
+	for i := from; i < to; i++ {
+		p := invented.PersonAt(i)
+		fmt.Fprintf(&s, "%s,居民身份证,%s,%d,%d\n", p.Name, p.Document, 60+i%40, 60+i*7%40)
+	}
+	return s.String()
+}
+
+// MustPlan plans a session for 电工 三级 with the exam tomorrow.
+func (e *Env) MustPlan(by Issuer) registry.Session {
+	e.T.Helper()
+	return e.MustPlanFor(by, "6-31-01-03", standards.Senior)
+}
+
+// MustPlanFor plans a session with the exam tomorrow.
+func (e *Env) MustPlanFor(by Issuer, occupation string, level standards.Level) registry.Session {
+	e.T.Helper()
+	s, err := e.PlanSession(context.Background(), by.Actor, registry.NewSession{Name: "测试批次", Filing: by.Filing.ID, Occupation: occupation, Level: level,
+		ExamDate: standards.DateOf(e.Clock.Now()).AddDays(1)})
+	if err != nil {
+		e.T.Fatalf("plan: %v", err)
+	}
+	return s
+}
+
+// MustPublicise takes a planned session through its exam, upload and publicity;
+// afterwards the clock stands on the first day on which it can be issued.
+func (e *Env) MustPublicise(by Issuer, s registry.Session, csv string) registry.Session {
+	e.T.Helper()
+	ctx := context.Background()
+	e.Clock.Set(s.ExamDate.AddDays(1).Time().Add(10 * time.Hour))
+	if _, err := e.UploadResults(ctx, by.Actor, s.ID, registry.Upload{File: strings.NewReader(csv)}); err != nil {
+		e.T.Fatalf("results: %v", err)
+	}
+	s, err := e.StartPublicity(ctx, by.Actor, s.ID)
+	if err != nil {
+		e.T.Fatalf("publicity: %v", err)
+	}
+	e.Clock.Set(s.Publicity.Until.AddDays(1).Time().Add(9 * time.Hour))
+	return s
+}
+
+// MustIssue issues a session and returns its certificates.
+func (e *Env) MustIssue(by Issuer, session string) []registry.Issued {
+	e.T.Helper()
+	ctx := context.Background()
+	if _, err := e.Issue(ctx, by.Actor, session, nil); err != nil {
+		e.T.Fatalf("issue: %v", err)
+	}
+	var out []registry.Issued
+	for page := (registry.Page{Limit: 500}); ; {
+		got, next, err := e.CertificatesOfSession(ctx, by.Actor, session, page)
+		if err != nil {
+			e.T.Fatalf("certificates: %v", err)
+		}
+		out = append(out, got...)
+		if page.Cursor = next; next == "" {
+			return out
+		}
+	}
+}
+
+// MustCertificates issues certificates of 电工 三级 for invented people from to
+// to-1, the short way to most tests.
+func (e *Env) MustCertificates(by Issuer, from, to int) []registry.Issued {
+	e.T.Helper()
+	s := e.MustPublicise(by, e.MustPlan(by), CSV(from, to))
+	return e.MustIssue(by, s.ID)
+}
+
+// Payer is an actor of a subsidy office.
+func Payer(name, region string) registry.Actor {
+	return registry.Actor{Account: "a-" + name, Organisation: name, Roles: []registry.Role{registry.RolePayer}, Region: region, Via: "test"}
+}

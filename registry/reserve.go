@@ -1,0 +1,158 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"bajigong/internal/fail"
+	"bajigong/internal/kv"
+	"bajigong/registry/policy"
+)
+
+// ReserveClaim reserves a claim 锁定 for DefaultLock, or refuses it, in one
+// Update that reads all the person's claims and certificates. Either is recorded
+// under the payer's reference and answered again, with the state as of then,
+// when the same request comes once more. What is held, and what matches no
+// certificate, is answered and not recorded: the reference stays free for the
+// completed request.
+//
+// Conflict reference_reused: the reference belongs to a request with another
+// content. Invalid: the request has mistakes.
+func (r *Registry) ReserveClaim(ctx context.Context, by Actor, req ClaimRequest) (ClaimAnswer, error) {
+	q, err := req.parse(true)
+	if err != nil {
+		return ClaimAnswer{}, err
+	}
+	digest, err := q.digest()
+	if err != nil {
+		return ClaimAnswer{}, err
+	}
+	id, salt := r.rand.id("c"), r.rand.salt()
+	var out ClaimAnswer
+	err = r.db.Update(ctx, func(tx kv.Tx) error {
+		out = ClaimAnswer{}
+		if err := may(by, UseClaims, Object{Payer: by.Organisation, Region: by.Region}); err != nil {
+			return err
+		}
+		earlier, ok, err := claims.Lookup(tx, indexClaimsByReference, kv.Key(by.Organisation, q.reference))
+		if err != nil {
+			return err
+		}
+		if ok {
+			out, err = r.answerAgain(tx, earlier, digest)
+			return err
+		}
+		d, err := r.decideClaim(tx, by, q, tx.Now())
+		if err != nil {
+			return err
+		}
+		out = d.answer()
+		if !d.match || out.Outcome == policy.Hold || out.Outcome == policy.Deny && len(d.claims) >= refusalsMax {
+			return nil
+		}
+		d.basis.Salt, d.basis.Request = salt[:], digest
+		c, err := r.recordClaim(tx, by, d, Claim{ID: id, Payer: by.Organisation, Region: by.Region, Reference: q.reference})
+		if err != nil {
+			return err
+		}
+		view := c.View(tx.Now())
+		out.Claim = &view
+		return nil
+	})
+	if err != nil {
+		return ClaimAnswer{}, fmt.Errorf("reserve claim: %w", err)
+	}
+	return out, nil
+}
+
+// claimDecided is the detail of the event of a reservation or refusal.
+type claimDecided struct {
+	Policy   string          `json:"policy"`
+	Version  int             `json:"policy_version"`
+	Digest   string          `json:"policy_digest"`
+	TreeSize uint64          `json:"tree_size"`
+	Basis    string          `json:"basis"` // SHA-256 of the sealed basis, hexadecimal
+	Outcome  policy.Outcome  `json:"outcome"`
+	Reasons  []policy.Reason `json:"reasons"`
+	Amount   policy.Fen      `json:"amount_fen"`
+}
+
+// recordClaim stores a decision as the person's next claim, seals what it rests
+// on and logs it.
+func (r *Registry) recordClaim(tx kv.Tx, by Actor, d decided, c Claim) (Claim, error) {
+	seq, err := counter(tx, counterClaims(d.certificate.Person), 1)
+	if err != nil {
+		return c, err
+	}
+	basis, err := json.Marshal(d.basis)
+	if err != nil {
+		return c, err
+	}
+	sum := sha256.Sum256(basis)
+	c = c.fill(d, int(seq), sum[:])
+	c.Reserved = tx.Now()
+	kind := ClaimRefused
+	if c.State == policy.Reserved {
+		kind, c.Expires = ClaimReserved, tx.Now().Add(DefaultLock)
+	}
+	c.LogIndex, err = r.appendEvent(tx, by, Event{Kind: kind, Object: c.ID, Payer: c.Payer, Detail: claimDecided{
+		Policy: c.Policy, Version: c.PolicyVersion, Digest: c.PolicyDigest, TreeSize: d.size, Basis: hex.EncodeToString(c.Basis),
+		Outcome: c.Outcome, Reasons: c.Reasons, Amount: c.Amount}})
+	if err != nil {
+		return c, err
+	}
+	setCounter(tx, counterClaims(c.Person), seq+1)
+	if err := claims.Put(tx, c); err != nil {
+		return c, err
+	}
+	return c, r.vault.seal(tx, sealedFacts(c), json.RawMessage(basis))
+}
+
+// fill takes over what was decided. A refusal ends where it begins.
+func (c Claim) fill(d decided, seq int, basis []byte) Claim {
+	cert, decision := claimed(d.certificate, d.certificate.Status), d.basis.Decision
+	c.Person, c.Seq, c.Basis = d.certificate.Person, seq, basis
+	c.Policy, c.PolicyVersion, c.PolicyDigest, c.Fund = d.policy.ID, d.policy.Version, d.policy.Digest, d.policy.Fund
+	c.Certificate, c.CertificateVersion = cert.Number, d.certificate.Versions
+	c.Occupation, c.Edition, c.Trade, c.Level = cert.Occupation, cert.Edition, cert.Trade, cert.Level
+	c.Outcome, c.Reasons, c.Amount = decision.Outcome, reasonsOf(decision), decision.Amount
+	c.OnceKey, c.Year = decision.OnceKey, decision.Year
+	c.State = policy.Reserved
+	if decision.Outcome != policy.Allow {
+		c.State = StateRefused
+	}
+	return c
+}
+
+// answerAgain answers a reference that was used before.
+func (r *Registry) answerAgain(tx kv.Tx, c Claim, digest []byte) (ClaimAnswer, error) {
+	basis, _, err := r.claimBasis(tx, c)
+	if err != nil {
+		return ClaimAnswer{}, err
+	}
+	if !bytes.Equal(basis.Request, digest) {
+		return ClaimAnswer{}, fail.New(fail.Conflict, "reference_reused", "the reference %s belongs to claim %s, which has another content; use a new reference", c.Reference, c.ID).
+			In("流水号 %s 已用于申领 %s，内容不同，请更换流水号", c.Reference, c.ID)
+	}
+	view := c.View(tx.Now())
+	return ClaimAnswer{Outcome: c.Outcome, Reasons: c.Reasons, Match: true, Decision: &basis.Decision, Claim: &view, TreeSize: c.LogIndex}, nil
+}
+
+// claimBasis opens what a claim's decision rests on. sound tells whether it is
+// what the claim was recorded with.
+func (r *Registry) claimBasis(rd kv.Reader, c Claim) (out claimBasis, sound bool, err error) {
+	var stored json.RawMessage
+	ok, err := r.vault.open(rd, sealedFacts(c), &stored)
+	if err != nil {
+		return out, false, err
+	}
+	if !ok {
+		return out, false, fmt.Errorf("claim %s has no sealed basis", c.ID)
+	}
+	sum := sha256.Sum256(stored)
+	return out, bytes.Equal(sum[:], c.Basis), json.Unmarshal(stored, &out)
+}

@@ -1,0 +1,253 @@
+package registry
+
+import (
+	"encoding/binary"
+	"time"
+
+	"bajigong/evaluators"
+	"bajigong/internal/kv"
+	"bajigong/standards"
+)
+
+// The schema: every table, key shape and index of the register. Keys are tuples
+// of kv.Key; values are JSON unless said otherwise. Only Records.Put writes a
+// record that has indexes. Stored JSON grows by adding members; any other change
+// is a numbered migration.
+//
+//	table                    key                              value
+//	accounts                 id                               Account
+//	api_keys                 id                               APIKey (hash of the secret)
+//	institutions             id                               evaluators.Institution
+//	filings                  id                               evaluators.Filing
+//	decisions                institution, id                  evaluators.Decision
+//	occupations              code                             standards.Occupation (imported)
+//	sessions                 id                               Session
+//	results                  session, generation, row         Candidate
+//	batches                  id                               Batch
+//	certificates             number                           Certificate
+//	versions                 number, version                  Version
+//	status_bits              purpose, list, index             the moment it was set, 8 bytes
+//	counters                 name…                            8 bytes, big endian: the next value
+//	persons_by_document      index key version, HMAC          PersonID, 16 bytes
+//	sealed                   table, key, field                sealed block (vault.go)
+//	claims                   person, seq                      Claim
+//	requests                 actor, route, key                Request (Idempotency-Key, 30 days)
+//	events, log_*            see registry/auditlog
+const (
+	tableAccounts         kv.Table = "accounts"
+	tableKeys             kv.Table = "api_keys"
+	tableInstitutions     kv.Table = "institutions"
+	tableFilings          kv.Table = "filings"
+	tableDecisions        kv.Table = "decisions"
+	tableOccupations      kv.Table = "occupations"
+	tableSessions         kv.Table = "sessions"
+	tableResults          kv.Table = "results"
+	tableBatches          kv.Table = "batches"
+	tableCertificates     kv.Table = "certificates"
+	tableVersions         kv.Table = "versions"
+	tableStatusBits       kv.Table = "status_bits"
+	tableCounters         kv.Table = "counters"
+	tablePersonByDocument kv.Table = "persons_by_document"
+	tableSealed           kv.Table = "sealed"
+	tableClaims           kv.Table = "claims"
+	tableRequests         kv.Table = "requests"
+
+	// indexes: entry key → primary key
+	indexKeysByAccount         kv.Table = "api_keys_by_account"      // account, id
+	indexAccountsByName        kv.Table = "accounts_by_name"         // name
+	indexInstitutionsByUSCC    kv.Table = "institutions_by_uscc"     // code
+	indexFilingsByInstitution  kv.Table = "filings_by_institution"   // institution, id
+	indexFilingsByPrefix       kv.Table = "filings_by_prefix"        // first 13 characters of numbers, id
+	indexSessionsByInstitution kv.Table = "sessions_by_institution"  // institution, id
+	indexSessionsInPublicity   kv.Table = "sessions_in_publicity"    // last day, id
+	indexBatchesOpen           kv.Table = "batches_open"             // id
+	indexBatchesBySession      kv.Table = "batches_by_session"       // session, id
+	indexCertificatesByPerson  kv.Table = "certificates_by_person"   // person, number
+	indexCertificatesByBatch   kv.Table = "certificates_by_batch"    // batch, row, number
+	indexCertificatesByIssuer  kv.Table = "certificates_by_issuer"   // institution, created, number
+	indexVersionsByHandle      kv.Table = "versions_by_handle"       // handle
+	indexVersionsByStatusIndex kv.Table = "versions_by_status_index" // status index
+	indexClaimsByID            kv.Table = "claims_by_id"             // id
+	indexClaimsByReference     kv.Table = "claims_by_reference"      // payer, reference
+	indexClaimsByCertificate   kv.Table = "claims_by_certificate"    // number, id
+	indexRequestsByExpiry      kv.Table = "requests_by_expiry"       // expiry, actor, route, key
+)
+
+var (
+	accounts = kv.Records[Account]{
+		Table: tableAccounts,
+		Key:   func(a Account) []byte { return kv.Key(a.ID) },
+		Indexes: []kv.Index[Account]{
+			{Table: indexAccountsByName, Unique: true, Keys: func(a Account) [][]byte { return [][]byte{kv.Key(a.Name)} }},
+		},
+	}
+	apiKeys = kv.Records[APIKey]{
+		Table: tableKeys,
+		Key:   func(k APIKey) []byte { return kv.Key(k.ID) },
+		Indexes: []kv.Index[APIKey]{
+			{Table: indexKeysByAccount, Keys: func(k APIKey) [][]byte { return [][]byte{kv.Key(k.Account, k.ID)} }},
+		},
+	}
+	institutions = kv.Records[evaluators.Institution]{
+		Table: tableInstitutions,
+		Key:   func(i evaluators.Institution) []byte { return kv.Key(i.ID) },
+		Indexes: []kv.Index[evaluators.Institution]{
+			{Table: indexInstitutionsByUSCC, Unique: true, Keys: func(i evaluators.Institution) [][]byte { return [][]byte{kv.Key(i.USCC)} }},
+		},
+	}
+	filings = kv.Records[evaluators.Filing]{
+		Table: tableFilings,
+		Key:   func(f evaluators.Filing) []byte { return kv.Key(f.ID) },
+		Indexes: []kv.Index[evaluators.Filing]{
+			{Table: indexFilingsByInstitution, Keys: func(f evaluators.Filing) [][]byte { return [][]byte{kv.Key(f.Institution, f.ID)} }},
+			{Table: indexFilingsByPrefix, Keys: func(f evaluators.Filing) [][]byte { return [][]byte{kv.Key(f.Prefix(), f.ID)} }},
+		},
+	}
+	decisions = kv.Records[evaluators.Decision]{
+		Table: tableDecisions,
+		Key:   func(d evaluators.Decision) []byte { return kv.Key(d.Institution, d.ID) },
+	}
+	occupations = kv.Records[standards.Occupation]{
+		Table: tableOccupations,
+		Key:   func(o standards.Occupation) []byte { return kv.Key(o.Code) },
+	}
+	sessions = kv.Records[Session]{
+		Table: tableSessions,
+		Key:   func(s Session) []byte { return kv.Key(s.ID) },
+		Indexes: []kv.Index[Session]{
+			{Table: indexSessionsByInstitution, Keys: func(s Session) [][]byte { return [][]byte{kv.Key(s.Institution, s.ID)} }},
+			{Table: indexSessionsInPublicity, Keys: func(s Session) [][]byte {
+				if s.Publicity == nil {
+					return nil
+				}
+				return [][]byte{kv.Key(string(s.Publicity.Until), s.ID)}
+			}},
+		},
+	}
+	candidates = kv.Records[Candidate]{
+		Table: tableResults,
+		Key:   func(c Candidate) []byte { return kv.Key(c.Session, uint64(c.Generation), uint64(c.Row)) },
+	}
+	batches = kv.Records[Batch]{
+		Table: tableBatches,
+		Key:   func(b Batch) []byte { return kv.Key(b.ID) },
+		Indexes: []kv.Index[Batch]{
+			{Table: indexBatchesOpen, Keys: func(b Batch) [][]byte {
+				if b.State.Ended() {
+					return nil
+				}
+				return [][]byte{kv.Key(b.ID)}
+			}},
+			{Table: indexBatchesBySession, Keys: func(b Batch) [][]byte { return [][]byte{kv.Key(b.Session, b.ID)} }},
+		},
+	}
+	certificates = kv.Records[Certificate]{
+		Table: tableCertificates,
+		Key:   func(c Certificate) []byte { return kv.Key(c.Number) },
+		Indexes: []kv.Index[Certificate]{
+			{Table: indexCertificatesByPerson, Keys: func(c Certificate) [][]byte { return [][]byte{kv.Key(c.Person[:], c.Number)} }},
+			{Table: indexCertificatesByBatch, Keys: func(c Certificate) [][]byte {
+				if c.Batch == "" {
+					return nil
+				}
+				return [][]byte{kv.Key(c.Batch, uint64(c.Row), c.Number)}
+			}},
+			{Table: indexCertificatesByIssuer, Keys: func(c Certificate) [][]byte {
+				return [][]byte{kv.Key(c.Institution, uint64(c.Created.Unix()), c.Number)}
+			}},
+		},
+	}
+	versions = kv.Records[Version]{
+		Table: tableVersions,
+		Key:   func(v Version) []byte { return versionKey(v.Number, v.N) },
+		Indexes: []kv.Index[Version]{
+			{Table: indexVersionsByHandle, Unique: true, Keys: func(v Version) [][]byte {
+				if v.Handle == "" {
+					return nil
+				}
+				return [][]byte{kv.Key(string(v.Handle))}
+			}},
+			{Table: indexVersionsByStatusIndex, Unique: true, Keys: func(v Version) [][]byte {
+				if v.Handle == "" {
+					return nil
+				}
+				return [][]byte{kv.Key(v.Status)}
+			}},
+		},
+	}
+	claims = kv.Records[Claim]{
+		Table: tableClaims,
+		Key:   func(c Claim) []byte { return kv.Key(c.Person[:], uint64(c.Seq)) },
+		Indexes: []kv.Index[Claim]{
+			{Table: indexClaimsByID, Unique: true, Keys: func(c Claim) [][]byte { return [][]byte{kv.Key(c.ID)} }},
+			{Table: indexClaimsByReference, Unique: true, Keys: func(c Claim) [][]byte { return [][]byte{kv.Key(c.Payer, c.Reference)} }},
+			{Table: indexClaimsByCertificate, Keys: func(c Claim) [][]byte { return [][]byte{kv.Key(c.Certificate, c.ID)} }},
+		},
+	}
+	requests = kv.Records[Request]{
+		Table: tableRequests,
+		Key:   func(q Request) []byte { return kv.Key(q.Account, q.Route, q.Key) },
+		Indexes: []kv.Index[Request]{
+			{Table: indexRequestsByExpiry, Keys: func(q Request) [][]byte {
+				return [][]byte{kv.Key(uint64(q.Expires.Unix()), q.Account, q.Route, q.Key)}
+			}},
+		},
+	}
+)
+
+func versionKey(number string, n int) []byte { return kv.Key(number, uint64(n)) }
+
+// Places of sealed blocks.
+func sealedCandidate(c Candidate) sealedPlace {
+	return sealedPlace{tableResults, candidates.Key(c), "person"}
+}
+
+func sealedVersion(number string, n int) sealedPlace {
+	return sealedPlace{tableVersions, versionKey(number, n), "paper"}
+}
+
+func sealedFacts(c Claim) sealedPlace { return sealedPlace{tableClaims, claims.Key(c), "facts"} }
+
+// Counters: one number per name, the next value to be given out.
+func counterSerial(prefix string, year int, level standards.Level) []byte {
+	return kv.Key("serial", prefix, uint64(year), uint64(level))
+}
+
+func counterGeneration(session string) []byte { return kv.Key("results", session) }
+
+func counterDecisions(institution string) []byte { return kv.Key("decisions", institution) }
+
+func counterStatus() []byte { return kv.Key("status") }
+
+func counterClaims(p PersonID) []byte { return kv.Key("claims", p[:]) }
+
+func counterStatusVersion(purpose string, list int) []byte {
+	return kv.Key("status-version", purpose, uint64(list))
+}
+
+func counterDirectory() []byte { return kv.Key("directory-version") }
+
+// counter reads a counter; a counter that was never written is first.
+func counter(r kv.Reader, key []byte, first uint64) (uint64, error) {
+	b, err := r.Get(tableCounters, key)
+	if err != nil || len(b) != 8 {
+		return first, err
+	}
+	return binary.BigEndian.Uint64(b), nil
+}
+
+func setCounter(tx kv.Tx, key []byte, next uint64) {
+	tx.Put(tableCounters, key, binary.BigEndian.AppendUint64(nil, next))
+}
+
+// bump adds one to a counter that only says "something changed".
+func bump(tx kv.Tx, key []byte) error {
+	n, err := counter(tx, key, 0)
+	if err != nil {
+		return err
+	}
+	setCounter(tx, key, n+1)
+	return nil
+}
+
+func unixBytes(t time.Time) []byte { return binary.BigEndian.AppendUint64(nil, uint64(t.Unix())) }

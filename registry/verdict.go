@@ -1,0 +1,251 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"bajigong/credentials"
+	"bajigong/credentials/jws"
+	"bajigong/evaluators"
+	"bajigong/internal/fail"
+	"bajigong/internal/kv"
+	"bajigong/standards"
+)
+
+// VerdictByHandle is what the page behind a QR code says. An unknown handle, and
+// one whose batch is not public, is the verdict unknown-certificate.
+func (r *Registry) VerdictByHandle(ctx context.Context, handle string) (out credentials.Verdict, err error) {
+	h, bad := credentials.ParseHandle(handle)
+	err = r.view(ctx, func(rd kv.Reader, now time.Time) error {
+		out = unknownCertificate(now)
+		if bad != nil {
+			return nil
+		}
+		v, ok, err := versions.Lookup(rd, indexVersionsByHandle, kv.Key(string(h)))
+		if err != nil || !ok {
+			return err
+		}
+		out, err = r.verdictOn(rd, v, now)
+		return err
+	})
+	return out, err
+}
+
+// VerdictByToken checks whatever was read from a QR code: the whole text, the
+// digits, or the token. Invalid: the text is none of these.
+func (r *Registry) VerdictByToken(ctx context.Context, text string) (credentials.Verdict, error) {
+	scanned, err := credentials.ParseAny(text)
+	if err != nil {
+		return credentials.Verdict{}, err
+	}
+	if scanned.Token == "" && (scanned.Origin == "" || scanned.Origin == r.cfg.Origin) {
+		return r.VerdictByHandle(ctx, string(scanned.Handle))
+	}
+	// What the code says by itself: whose it is and whether it was altered.
+	trust := credentials.Trust{Keys: r.cfg.Keys.Public(), Origins: []string{r.cfg.Origin}}
+	if scanned.Token == "" {
+		return r.foreign(ctx)
+	}
+	alone, err := credentials.VerifyOffline(text, trust, r.cfg.Now())
+	if err != nil {
+		return credentials.Verdict{}, err
+	}
+	switch alone.First() {
+	case credentials.ReasonWrongRegistry, credentials.ReasonBadSignature, credentials.ReasonUnknownKey:
+		alone.Online, alone.Certificate, alone.Institution = true, nil, nil
+		return alone, nil
+	}
+	var out credentials.Verdict
+	err = r.view(ctx, func(rd kv.Reader, now time.Time) error {
+		out, err = r.verdictOnToken(rd, scanned, trust.Keys, now)
+		return err
+	})
+	return out, err
+}
+
+func (r *Registry) foreign(ctx context.Context) (out credentials.Verdict, err error) {
+	err = r.view(ctx, func(_ kv.Reader, now time.Time) error {
+		out = credentials.Verdict{CheckedAt: now, Online: true}
+		out.Decide(credentials.ReasonWrongRegistry)
+		return nil
+	})
+	return out, err
+}
+
+// verdictOnToken compares an intact token with the ledger. The signature alone
+// proves nothing that the ledger does not say too: a token with other content
+// than the record, or under another certificate's address, is an altered one.
+func (r *Registry) verdictOnToken(rd kv.Reader, s credentials.Scanned, keys jws.KeySet, now time.Time) (credentials.Verdict, error) {
+	claims, _, err := credentials.OpenToken(s.Token, keys, time.Time{})
+	distrusted := errors.Is(err, jws.ErrDistrusted)
+	if err != nil && !distrusted {
+		return credentials.Verdict{}, err
+	}
+	v, ok, err := versions.Lookup(rd, indexVersionsByStatusIndex, kv.Key(uint64(claims.Status)))
+	if err != nil {
+		return credentials.Verdict{}, err
+	}
+	if !ok || v.Number != claims.Number {
+		return unknownCertificate(now), nil
+	}
+	out, err := r.verdictOn(rd, v, now)
+	if err != nil || out.First() == credentials.ReasonUnknownCertificate {
+		return out, err
+	}
+	c, _, err := certificates.Get(rd, kv.Key(v.Number))
+	if err != nil {
+		return credentials.Verdict{}, err
+	}
+	p, err := r.paper(rd, v.Number, v.N)
+	if err != nil {
+		return credentials.Verdict{}, err
+	}
+	if claims != claimsOf(c, v, p) || s.Handle != "" && s.Handle != v.Handle {
+		altered := credentials.Verdict{CheckedAt: now, Online: true}
+		altered.Decide(credentials.ReasonBadSignature)
+		return altered, nil
+	}
+	if distrusted {
+		// The log knows when the token was made; before the key was lost it is good.
+		if _, _, err := credentials.OpenToken(s.Token, keys, v.Created); err != nil {
+			out.Decide(append(out.Reasons, credentials.ReasonKeyDistrusted)...)
+		}
+	}
+	return out, nil
+}
+
+func unknownCertificate(now time.Time) credentials.Verdict {
+	v := credentials.Verdict{CheckedAt: now, Online: true}
+	v.Decide(credentials.ReasonUnknownCertificate)
+	return v
+}
+
+// verdictOn is the verdict on one version of a certificate. The full name is in
+// it: whoever has the handle holds the paper.
+func (r *Registry) verdictOn(rd kv.Reader, v Version, now time.Time) (credentials.Verdict, error) {
+	c, received, err := r.publicCertificate(rd, v.Number)
+	if fail.KindOf(err) == fail.NotFound {
+		return unknownCertificate(now), nil
+	}
+	if err != nil {
+		return credentials.Verdict{}, err
+	}
+	p, err := r.paper(rd, v.Number, v.N)
+	if err != nil {
+		return credentials.Verdict{}, err
+	}
+	out := credentials.Verdict{CheckedAt: now, Online: true, StatusChecked: &now, KeyID: v.KID, Handle: v.Handle, LogIndex: &v.LogIndex}
+	out.Certificate = r.face(c, p)
+	if out.Institution, err = r.issuer(rd, c, received, now); err != nil {
+		return credentials.Verdict{}, err
+	}
+	reasons, since := c.reasons(v.N)
+	out.Since = string(since)
+	out.Decide(reasons...)
+	out.Receipt = r.receipt(c.Number, v.N, out)
+	return out, nil
+}
+
+// reasons is what speaks against version n of a certificate, and the day from
+// which the change of status holds. It is pure.
+func (c Certificate) reasons(n int) (out []credentials.Reason, since standards.Date) {
+	for status, rule := range map[CertificateStatus]struct {
+		reason credentials.Reason
+		change ChangeKind
+	}{
+		CertificateVoided:    {credentials.ReasonVoided, ChangeVoid},
+		CertificateCancelled: {credentials.ReasonCancelled, ChangeCancel},
+		CertificateSuspended: {credentials.ReasonSuspended, ChangeSuspend},
+	} {
+		if c.Status == status {
+			out = append(out, rule.reason)
+			if change := c.last(rule.change); change != nil {
+				since = change.Effective
+			}
+		}
+	}
+	if n < c.Versions {
+		out = append(out, credentials.ReasonSuperseded)
+	}
+	if c.Entitlement != nil && !c.Entitlement.Entitled {
+		out = append(out, notEntitled(*c.Entitlement))
+	}
+	return out, since
+}
+
+// notEntitled tells a certificate that came after its institution had to stop
+// from one that its filing never covered.
+func notEntitled(e evaluators.Entitlement) credentials.Reason {
+	for _, late := range []evaluators.Reason{evaluators.ReasonSuspended, evaluators.ReasonExited, evaluators.ReasonRemoved} {
+		if slices.Contains(e.Reasons, late) {
+			return credentials.ReasonReceivedTooLate
+		}
+	}
+	return credentials.ReasonIssuerNotEntitled
+}
+
+func (r *Registry) face(c Certificate, p Paper) *credentials.Face {
+	f := credentials.Face{Number: c.Number, NumberGrouped: credentials.GroupNumber(c.Number), Name: p.Name, Document: p.Document.Masked(),
+		OccupationCode: c.Occupation, Occupation: c.OccupationName, Trade: c.TradeName,
+		Level: c.Level.Code(), LevelZH: c.Level.Certificate(), LevelEN: c.Level.English(), Issued: string(c.Issued)}
+	if c.Origin != OriginHere {
+		f.Origin = string(c.Origin)
+		if p.Number != "" {
+			f.Number = p.Number
+		}
+		f.NumberGrouped = credentials.GroupNumber(f.Number)
+	}
+	return &f
+}
+
+// issuer shows the institution at issue and now, apart.
+func (r *Registry) issuer(rd kv.Reader, c Certificate, received, now time.Time) (*credentials.Issuer, error) {
+	out := credentials.Issuer{Name: c.InstitutionName, NameNow: c.InstitutionName}
+	if c.Filing == "" {
+		return &out, nil
+	}
+	f, err := filingByID(rd, c.Filing)
+	if err != nil {
+		return nil, err
+	}
+	inst, _, ds, err := recorded(rd, c.Institution)
+	if err != nil {
+		return nil, err
+	}
+	out.Prefix, out.NameNow = f.Prefix(), inst.NameOn(standards.DateOf(now), now)
+	out.StatusAtIssue = institutionStatus(evaluators.StatusAtIssue(f, ds, c.Occupation, c.Issued, received))
+	out.StatusNow = institutionStatus(evaluators.StatusNow(f, ds, c.Occupation, now))
+	return &out, nil
+}
+
+var institutionStatuses = map[evaluators.Status]credentials.InstitutionStatus{
+	evaluators.Registered: credentials.Filed, evaluators.Filed: credentials.Filed,
+	evaluators.Suspended: credentials.InstitutionOnHold, evaluators.Exited: credentials.InstitutionExited,
+	evaluators.Removed: credentials.FilingRemoved, evaluators.Expired: credentials.FilingExpired,
+	evaluators.Terminated: credentials.FilingEnded, evaluators.NotFiled: credentials.InstitutionUnknown,
+}
+
+func institutionStatus(s evaluators.Status) credentials.InstitutionStatus {
+	return institutionStatuses[s]
+}
+
+// receipt 查验回执 is a short code over what was answered and when. Whoever keeps
+// number, answer and time can have it recomputed; nothing is stored for it.
+func (r *Registry) receipt(number string, n int, v credentials.Verdict) string {
+	sum := r.vault.fingerprint("receipt", fmt.Appendf(nil, "%s\x00%d\x00%v\x00%d", number, n, v.Reasons, v.CheckedAt.Unix()))
+	code := base32id(sum[:5])
+	return upper(code[:4]) + "-" + upper(code[4:8])
+}
+
+func upper(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'a' && c <= 'z' {
+			b[i] = c - 'a' + 'A'
+		}
+	}
+	return string(b)
+}
