@@ -1,0 +1,671 @@
+package credentials
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"bajigong/credentials/jws"
+	"bajigong/internal/fail"
+)
+
+// The names of the secrets in a key ring, 32 bytes each.
+const (
+	SecretSealing     = "sealing"     // AES-256-GCM of personal data; versions
+	SecretIndex       = "index"       // HMAC-SHA256 of document numbers; versions
+	SecretPermutation = "permutation" // StatusPermutation; one version for ever
+	SecretCheckpoint  = "checkpoint"  // Ed25519 seed of the log's note key; versions
+)
+
+func secretNames() []string {
+	return []string{SecretSealing, SecretIndex, SecretPermutation, SecretCheckpoint}
+}
+
+const secretBytes = 32
+
+// KeyRing is the registry's keys and secrets: a directory that lies outside the
+// store, so that a stolen store opens nothing.
+//
+//	ring.json            what there is, and which state it is in; written last
+//	js01.pem …           ES256 private keys, PKCS#8
+//	sealing-1.key …      secrets, 32 bytes as 64 hexadecimal digits
+//
+// Directory and files are readable by their owner only (0700, 0600); a ring
+// that others can read is refused. Every change writes new files first, synced,
+// and then replaces ring.json: after a crash the ring is as before or as after
+// the change, with at most a file that nothing names, which the next change
+// overwrites.
+//
+// For each purpose there is one active key and one next key, which is published
+// before it is used so that caches hold it. A ring is safe for use by several
+// goroutines; a change made by another process is seen after [KeyRing.Reload].
+type KeyRing struct {
+	dir string
+
+	changing sync.Mutex // one change at a time in this process
+
+	mu      sync.RWMutex
+	ring    ringFile
+	private map[string]*ecdsa.PrivateKey // by kid; retired and distrusted ones are not held
+	secrets map[string][]byte            // by file name
+	public  jws.KeySet
+}
+
+// ringFile is ring.json. Generation counts the changes.
+type ringFile struct {
+	Format     int          `json:"format"`
+	Code       string       `json:"code"`
+	Created    time.Time    `json:"created"`
+	Generation int          `json:"generation"`
+	Serial     int          `json:"serial"` // of the last key id
+	Keys       []ringKey    `json:"keys"`
+	Secrets    []ringSecret `json:"secrets"`
+}
+
+type ringKey struct {
+	KID            string     `json:"kid"`
+	Purpose        string     `json:"purpose"`
+	State          string     `json:"state"`
+	NotBefore      time.Time  `json:"not_before"`
+	RetiredAt      *time.Time `json:"retired_at,omitempty"`
+	DistrustedFrom *time.Time `json:"distrusted_from,omitempty"`
+	X              string     `json:"public"` // uncompressed point, hexadecimal
+}
+
+type ringSecret struct {
+	Name    string    `json:"name"`
+	Version int       `json:"version"`
+	Since   time.Time `json:"since"`
+}
+
+func (s ringSecret) file() string { return s.Name + "-" + strconv.Itoa(s.Version) + ".key" }
+
+const ringName = "ring.json"
+
+// CreateKeyRing makes the directory dir, which must not exist or be empty, with
+// new keys for every purpose and new secrets. code is the registry's code, two
+// or three lower-case letters or digits; key ids are code and a serial of two
+// base-36 digits. The directory appears complete or not at all.
+//
+// It fails with fail.Invalid (bad_registry_code) and fail.Conflict
+// (key_ring_exists).
+func CreateKeyRing(dir, code string, rand io.Reader, now time.Time) (*KeyRing, error) {
+	if !validRegistryCode(code) {
+		return nil, fail.New(fail.Invalid, "bad_registry_code", "a registry code is two or three lower-case letters or digits, such as js").
+			In("登记系统代码应为2至3位小写字母或数字，例如 js")
+	}
+	exists := fail.New(fail.Conflict, "key_ring_exists", "there is something at %s already; a key ring is never overwritten", dir).
+		In("%s 已存在；密钥库不会被覆盖", dir)
+	dir = filepath.Clean(dir)
+	switch entries, err := os.ReadDir(dir); {
+	case err == nil && len(entries) > 0:
+		return nil, exists
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, exists.Because(err)
+	}
+	parent := filepath.Dir(dir)
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return nil, fmt.Errorf("make %s: %w", parent, err)
+	}
+	temp, err := os.MkdirTemp(parent, ".keyring-*")
+	if err != nil {
+		return nil, fmt.Errorf("make key ring: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(temp) }() // gone already when all went well
+	if err := os.Chmod(temp, 0o700); err != nil {
+		return nil, err
+	}
+	r := &KeyRing{dir: temp, ring: ringFile{Format: 1, Code: code, Created: wholeSecond(now)}}
+	next := r.ring
+	for _, p := range jws.Purposes() {
+		for _, state := range []jws.State{jws.Active, jws.Next} {
+			if err := r.addKey(&next, p, state, rand, now); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, name := range secretNames() {
+		if err := r.addSecret(&next, name, rand, now); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.commit(next); err != nil {
+		return nil, err
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, exists.Because(err)
+	}
+	if err := os.Rename(temp, dir); err != nil {
+		return nil, exists.Because(err)
+	}
+	if err := syncDir(parent); err != nil {
+		return nil, err
+	}
+	return OpenKeyRing(dir)
+}
+
+// OpenKeyRing reads the ring in dir. It fails with fail.NotFound (no_key_ring),
+// fail.Forbidden (key_ring_open_to_others) when directory or files can be read
+// or written by others than their owner, and fail.Invalid (bad_key_ring) when
+// something is missing or does not fit together.
+func OpenKeyRing(dir string) (*KeyRing, error) {
+	r := &KeyRing{dir: filepath.Clean(dir)}
+	if err := r.Reload(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Reload reads the ring again, after another process has changed it. When it
+// fails, with the errors of [OpenKeyRing], the ring stays as it was.
+func (r *KeyRing) Reload() error {
+	loaded, err := loadRing(r.dir)
+	if err != nil {
+		return err
+	}
+	r.adopt(loaded)
+	return nil
+}
+
+// adopt takes over what was loaded, unless a newer state has been taken over
+// since it was read.
+func (r *KeyRing) adopt(loaded *KeyRing) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if loaded.ring.Generation >= r.ring.Generation {
+		r.ring, r.private, r.secrets, r.public = loaded.ring, loaded.private, loaded.secrets, loaded.public
+	}
+}
+
+func loadRing(dir string) (*KeyRing, error) {
+	info, err := os.Stat(dir)
+	if err != nil || !info.IsDir() {
+		return nil, fail.New(fail.NotFound, "no_key_ring", "there is no key ring at %s; bajigong init makes one", dir).
+			In("%s 没有密钥库；请先运行 bajigong init", dir).Because(err)
+	}
+	if err := ownerOnly(dir, info); err != nil {
+		return nil, err
+	}
+	data, err := readPrivate(filepath.Join(dir, ringName))
+	if err != nil {
+		return nil, err
+	}
+	r := &KeyRing{dir: dir, private: map[string]*ecdsa.PrivateKey{}, secrets: map[string][]byte{}}
+	if err := json.Unmarshal(data, &r.ring); err != nil {
+		return nil, badRing("%s cannot be read", ringName).Because(err)
+	}
+	if r.ring.Format != 1 || !validRegistryCode(r.ring.Code) {
+		return nil, badRing("%s has a format or registry code that this version does not know", ringName)
+	}
+	var public []jws.Key
+	for _, k := range r.ring.Keys {
+		key, err := r.loadKey(k)
+		if err != nil {
+			return nil, err
+		}
+		public = append(public, key)
+	}
+	if r.public, err = jws.NewKeySet(public...); err != nil {
+		return nil, badRing("the keys do not fit together").Because(err)
+	}
+	for _, s := range r.ring.Secrets {
+		if r.secrets[s.file()], err = loadSecret(filepath.Join(dir, s.file())); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range jws.Purposes() {
+		if _, ok := r.ring.key(p, jws.Active); !ok {
+			return nil, badRing("there is no active key for %s", p)
+		}
+	}
+	for _, name := range secretNames() {
+		if r.ring.newest(name) == 0 {
+			return nil, badRing("there is no secret %s", name)
+		}
+	}
+	return r, nil
+}
+
+// loadKey returns the public key of k and keeps the private one of a key that
+// may still sign.
+func (r *KeyRing) loadKey(k ringKey) (jws.Key, error) {
+	point, err := hex.DecodeString(k.X)
+	if err != nil {
+		return jws.Key{}, badRing("key %s has no public point", k.KID)
+	}
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	if err != nil {
+		return jws.Key{}, badRing("key %s has no public point", k.KID).Because(err)
+	}
+	out := jws.Key{ID: k.KID, Purpose: jws.Purpose(k.Purpose), State: jws.State(k.State), NotBefore: k.NotBefore, Public: public}
+	if k.RetiredAt != nil {
+		out.RetiredAt = *k.RetiredAt
+	}
+	if k.DistrustedFrom != nil {
+		out.DistrustedFrom = *k.DistrustedFrom
+	}
+	if out.State != jws.Active && out.State != jws.Next {
+		return out, nil // its private key may have been destroyed
+	}
+	data, err := readPrivate(filepath.Join(r.dir, k.KID+".pem"))
+	if err != nil {
+		return jws.Key{}, err
+	}
+	private, err := parsePrivate(data)
+	if err != nil || !private.PublicKey.Equal(public) {
+		return jws.Key{}, badRing("the private key of %s cannot be read or is that of another key", k.KID)
+	}
+	r.private[k.KID] = private
+	return out, nil
+}
+
+func parsePrivate(data []byte) (*ecdsa.PrivateKey, error) {
+	block, rest := pem.Decode(data)
+	if block == nil || block.Type != "PRIVATE KEY" || len(rest) != 0 {
+		return nil, errors.New("not one PKCS#8 block")
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	private, ok := key.(*ecdsa.PrivateKey)
+	if !ok || private.Curve != elliptic.P256() {
+		return nil, errors.New("not a P-256 key")
+	}
+	return private, nil
+}
+
+func loadSecret(path string) ([]byte, error) {
+	data, err := readPrivate(path)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := hex.DecodeString(strings.TrimSuffix(string(data), "\n"))
+	if err != nil || len(secret) != secretBytes {
+		return nil, badRing("%s does not hold %d bytes in hexadecimal", filepath.Base(path), secretBytes)
+	}
+	return secret, nil
+}
+
+// Dir returns the ring's directory.
+func (r *KeyRing) Dir() string { return r.dir }
+
+// Code returns the registry's code.
+func (r *KeyRing) Code() string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.ring.Code
+}
+
+// Signer returns a signer with the active key of a purpose. It signs with that
+// key even after a rotation: ask anew for each piece of work. It fails
+// (fail.NotFound, no_key) for a purpose without ES256 keys.
+func (r *KeyRing) Signer(p jws.Purpose) (jws.Signer, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	k, ok := r.ring.key(p, jws.Active)
+	if !ok {
+		return nil, fail.New(fail.NotFound, "no_key", "there is no active key for %q", p).In("没有用途为 %s 的在用密钥", p)
+	}
+	return jws.NewSigner(k.KID, p, r.private[k.KID])
+}
+
+// Public returns all public keys with their states.
+func (r *KeyRing) Public() jws.KeySet {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.public
+}
+
+// JWKS returns the JWK set of the given purposes (see [jws.KeySet.JWKS]).
+func (r *KeyRing) JWKS(purposes ...jws.Purpose) []byte { return r.Public().JWKS(purposes...) }
+
+// Secret returns a secret by name and version. It fails (fail.NotFound,
+// no_secret).
+func (r *KeyRing) Secret(name string, version int) ([]byte, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	secret, ok := r.secrets[ringSecret{Name: name, Version: version}.file()]
+	if !ok {
+		return nil, fail.New(fail.NotFound, "no_secret", "the key ring has no secret %s of version %d", name, version).In("密钥库中没有 %s 第 %d 版", name, version)
+	}
+	return slices.Clone(secret), nil
+}
+
+// Current returns the newest version of a secret and the secret; version 0 and
+// nil for a name that is not one of the Secret constants.
+func (r *KeyRing) Current(name string) (version int, secret []byte) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	version = r.ring.newest(name)
+	return version, slices.Clone(r.secrets[ringSecret{Name: name, Version: version}.file()])
+}
+
+// Versions returns the versions of a secret, newest first.
+func (r *KeyRing) Versions(name string) []int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	var out []int
+	for _, s := range r.ring.Secrets {
+		if s.Name == name {
+			out = append(out, s.Version)
+		}
+	}
+	slices.Sort(out)
+	slices.Reverse(out)
+	return out
+}
+
+// Sealing returns the key that seals personal data now, and its version.
+func (r *KeyRing) Sealing() (version uint32, key [32]byte) { return r.current32(SecretSealing) }
+
+// SealingVersion returns an older sealing key; false when there is none of that
+// version.
+func (r *KeyRing) SealingVersion(version uint32) ([32]byte, bool) {
+	return r.version32(SecretSealing, version)
+}
+
+// Index returns the key that indexes documents now, and its version.
+func (r *KeyRing) Index() (version uint32, key [32]byte) { return r.current32(SecretIndex) }
+
+// IndexVersion returns an older index key; false when there is none of that
+// version.
+func (r *KeyRing) IndexVersion(version uint32) ([32]byte, bool) {
+	return r.version32(SecretIndex, version)
+}
+
+// Permutation returns the key for [StatusPermutation]. It never changes, or
+// places would collide.
+func (r *KeyRing) Permutation() []byte {
+	_, key := r.Current(SecretPermutation)
+	return key
+}
+
+// CheckpointSeed returns the Ed25519 seed of the log's note key.
+func (r *KeyRing) CheckpointSeed() [32]byte {
+	_, seed := r.current32(SecretCheckpoint)
+	return seed
+}
+
+func (r *KeyRing) current32(name string) (uint32, [32]byte) {
+	version, secret := r.Current(name)
+	return uint32(version), [32]byte(secret)
+}
+
+func (r *KeyRing) version32(name string, version uint32) ([32]byte, bool) {
+	secret, err := r.Secret(name, int(version))
+	if err != nil {
+		return [32]byte{}, false
+	}
+	return [32]byte(secret), true
+}
+
+// Rotate makes the next key of a purpose the active one, retires the active
+// one, which verifies for ever, and adds a new next key. It returns the id of
+// the key that signs now. It fails with fail.NotFound (no_key) and fail.Conflict
+// (key_ring_changed) when another process has changed the ring meanwhile.
+func (r *KeyRing) Rotate(p jws.Purpose, rand io.Reader, now time.Time) (kid string, err error) {
+	err = r.change(func(f *ringFile) error {
+		kid = ""
+		for i := range f.Keys {
+			k := &f.Keys[i]
+			switch {
+			case k.Purpose != string(p):
+			case k.State == string(jws.Active):
+				k.State, k.RetiredAt = string(jws.Retired), at(now)
+			case k.State == string(jws.Next):
+				k.State, kid = string(jws.Active), k.KID
+			}
+		}
+		if kid == "" {
+			return fail.New(fail.NotFound, "no_key", "there is no next key for %q", p).In("没有用途为 %s 的备用密钥", p)
+		}
+		return r.addKey(f, p, jws.Next, rand, now)
+	})
+	return kid, err
+}
+
+// Distrust declares that what the key kid signed from the given time on is not
+// to be trusted. An active key is replaced by the next one, a next key by a new
+// one. It fails with fail.NotFound (no_key), and fail.Conflict (already
+// distrusted from an earlier time: key_distrusted; key_ring_changed).
+func (r *KeyRing) Distrust(kid string, from time.Time, rand io.Reader, now time.Time) error {
+	return r.change(func(f *ringFile) error {
+		i := slices.IndexFunc(f.Keys, func(k ringKey) bool { return k.KID == kid })
+		if i < 0 {
+			return fail.New(fail.NotFound, "no_key", "there is no key %q", kid).In("没有编号为 %s 的密钥", kid)
+		}
+		k := &f.Keys[i]
+		if k.DistrustedFrom != nil && !from.Before(*k.DistrustedFrom) {
+			return fail.New(fail.Conflict, "key_distrusted", "key %s is distrusted from %s already", kid, k.DistrustedFrom.Format(time.RFC3339)).In("密钥 %s 已停止信任", kid)
+		}
+		was, p := jws.State(k.State), jws.Purpose(k.Purpose)
+		k.State, k.DistrustedFrom = string(jws.Distrusted), at(from)
+		if was == jws.Active {
+			for j := range f.Keys {
+				if f.Keys[j].Purpose == string(p) && f.Keys[j].State == string(jws.Next) {
+					f.Keys[j].State = string(jws.Active)
+				}
+			}
+		}
+		if was == jws.Active || was == jws.Next {
+			return r.addKey(f, p, jws.Next, rand, now)
+		}
+		return nil
+	})
+}
+
+// RotateSecret adds a version of a secret, which is the current one from now
+// on; older versions stay readable. It fails with fail.Invalid
+// (fixed_secret) for a secret that never changes or is unknown, and
+// fail.Conflict (key_ring_changed).
+func (r *KeyRing) RotateSecret(name string, rand io.Reader, now time.Time) (version int, err error) {
+	if name == SecretPermutation || !slices.Contains(secretNames(), name) {
+		return 0, fail.New(fail.Invalid, "fixed_secret", "%q is not a secret that can be renewed", name).In("%s 不能更换", name)
+	}
+	err = r.change(func(f *ringFile) error { return r.addSecret(f, name, rand, now) })
+	version, _ = r.Current(name)
+	return version, err
+}
+
+// change applies fn to a copy of the ring and commits it.
+func (r *KeyRing) change(fn func(*ringFile) error) error {
+	r.changing.Lock()
+	defer r.changing.Unlock()
+	unlock, err := lockDir(r.dir)
+	if err != nil {
+		return fail.New(fail.Conflict, "key_ring_changed", "another process is changing the key ring; try again").In("其他进程正在修改密钥库，请重试").Because(err)
+	}
+	defer unlock()
+	onDisk, err := loadRing(r.dir)
+	if err != nil {
+		return err
+	}
+	r.mu.RLock()
+	same := onDisk.ring.Generation == r.ring.Generation
+	r.mu.RUnlock()
+	if !same {
+		return fail.New(fail.Conflict, "key_ring_changed", "another process has changed the key ring; load it again").In("其他进程已修改密钥库，请重新载入")
+	}
+	next := onDisk.ring
+	if err := fn(&next); err != nil {
+		return err
+	}
+	if err := r.commit(next); err != nil {
+		return err
+	}
+	return r.Reload()
+}
+
+// commit replaces ring.json. Before it the change does not exist, after it the
+// change is durable.
+func (r *KeyRing) commit(next ringFile) error {
+	next.Generation++
+	data, err := json.MarshalIndent(next, "", "\t")
+	if err != nil {
+		return err
+	}
+	// The new files are durable before anything names them.
+	if err := syncDir(r.dir); err != nil {
+		return err
+	}
+	if err := writePrivate(filepath.Join(r.dir, ringName), append(data, '\n')); err != nil {
+		return err
+	}
+	return syncDir(r.dir)
+}
+
+func (r *KeyRing) addKey(f *ringFile, p jws.Purpose, state jws.State, rand io.Reader, now time.Time) error {
+	serial := f.Serial + 1
+	if serial >= 36*36 {
+		return fail.New(fail.Conflict, "key_serials_used_up", "all %d key ids of this registry code are used", 36*36-1).In("本代码下的密钥编号已用完")
+	}
+	digits := strconv.FormatInt(int64(serial), 36)
+	kid := f.Code + strings.Repeat("0", serialChars-len(digits)) + digits
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand)
+	if err != nil {
+		return fmt.Errorf("make key %s: %w", kid, err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return fmt.Errorf("write key %s: %w", kid, err)
+	}
+	point, err := private.PublicKey.Bytes()
+	if err != nil {
+		return fmt.Errorf("write key %s: %w", kid, err)
+	}
+	if err := writePrivate(filepath.Join(r.dir, kid+".pem"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
+		return err
+	}
+	f.Serial = serial
+	f.Keys = append(f.Keys, ringKey{KID: kid, Purpose: string(p), State: string(state), NotBefore: wholeSecond(now), X: hex.EncodeToString(point)})
+	return nil
+}
+
+func (r *KeyRing) addSecret(f *ringFile, name string, rand io.Reader, now time.Time) error {
+	secret := make([]byte, secretBytes)
+	if _, err := io.ReadFull(rand, secret); err != nil {
+		return fmt.Errorf("make secret %s: %w", name, err)
+	}
+	s := ringSecret{Name: name, Version: f.newest(name) + 1, Since: wholeSecond(now)}
+	if err := writePrivate(filepath.Join(r.dir, s.file()), []byte(hex.EncodeToString(secret)+"\n")); err != nil {
+		return err
+	}
+	f.Secrets = append(f.Secrets, s)
+	return nil
+}
+
+// key returns the key of a purpose in a state of which there is at most one.
+func (f ringFile) key(p jws.Purpose, state jws.State) (ringKey, bool) {
+	for _, k := range f.Keys {
+		if k.Purpose == string(p) && k.State == string(state) {
+			return k, true
+		}
+	}
+	return ringKey{}, false
+}
+
+func (f ringFile) newest(name string) int {
+	version := 0
+	for _, s := range f.Secrets {
+		if s.Name == name {
+			version = max(version, s.Version)
+		}
+	}
+	return version
+}
+
+const maxRegistryCode, serialChars = 3, 2
+
+// kidRegistry returns the registry code in a key id: all but the serial.
+func kidRegistry(kid string) string {
+	if len(kid) <= serialChars {
+		return ""
+	}
+	return kid[:len(kid)-serialChars]
+}
+
+func validRegistryCode(code string) bool {
+	return len(code) >= 2 && len(code) <= maxRegistryCode &&
+		strings.Trim(code, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
+}
+
+func wholeSecond(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
+
+func at(t time.Time) *time.Time {
+	t = wholeSecond(t)
+	return &t
+}
+
+func badRing(format string, args ...any) *fail.Error {
+	return fail.New(fail.Invalid, "bad_key_ring", "the key ring is damaged: "+format, args...).In("密钥库已损坏")
+}
+
+// maxPrivateFile bounds what is read of a file in the ring.
+const maxPrivateFile = 1 << 20
+
+func readPrivate(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, badRing("%s is missing or cannot be read", filepath.Base(path)).Because(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, badRing("%s cannot be read", filepath.Base(path)).Because(err)
+	}
+	if err := ownerOnly(path, info); err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxPrivateFile))
+	if err != nil {
+		return nil, badRing("%s cannot be read", filepath.Base(path)).Because(err)
+	}
+	return data, nil
+}
+
+// writePrivate replaces a file so that a crash leaves the old or the new one;
+// that it is the new one needs syncDir too.
+func writePrivate(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // 0600
+	if err != nil {
+		return fmt.Errorf("write key ring: %w", err)
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // renamed already when all went well
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Chmod(0o600), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+	}
+	return nil
+}
+
+// syncDir makes renames in dir durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync %s: %w", dir, err)
+	}
+	err = errors.Join(d.Sync(), d.Close())
+	if err != nil {
+		return fmt.Errorf("sync %s: %w", dir, err)
+	}
+	return nil
+}
