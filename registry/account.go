@@ -27,7 +27,9 @@ type Account struct {
 }
 
 // NewAccount is what CreateAccount needs. Organisation is the institution's id
-// for the role institution and the payer's own short name for the role payer.
+// for the role institution. For the role payer it is a short name within the
+// region; the account keeps it as "320583/name", so that payers of two regions
+// never share claims.
 type NewAccount struct {
 	Name         string `json:"name"`
 	Organisation string `json:"organisation"`
@@ -58,6 +60,13 @@ func (a NewAccount) validate() error {
 	if needsOrganisation && a.Organisation == "" {
 		bad = append(bad, fail.Field{Name: "organisation", Code: "required", ZH: "评价机构或补贴经办机构账号须写明所属单位",
 			EN: "an institution's or payer's account names its organisation"})
+	}
+	if slices.Contains(a.Roles, RoleInstitution) && slices.Contains(a.Roles, RolePayer) {
+		bad = append(bad, fail.Field{Name: "roles", Code: "together", ZH: "评价机构与补贴经办机构不能是同一账号",
+			EN: "an account is not an institution's and a payer's at once"})
+	}
+	if slices.Contains(a.Roles, RolePayer) && strings.ContainsAny(a.Organisation, "/ \t\n") {
+		bad = append(bad, fail.Field{Name: "organisation", Code: "shape", ZH: "经办机构标识不含空格和斜杠", EN: "a payer's short name has no spaces and no slash"})
 	}
 	if len(a.Organisation) > 64 {
 		bad = append(bad, fail.Field{Name: "organisation", Code: "length", ZH: "单位标识不超过 64 个字符", EN: "organisation has at most 64 characters"})
@@ -103,6 +112,9 @@ func (r *Registry) CreateAccount(ctx context.Context, by Actor, in NewAccount) (
 		}
 		a := Account{ID: id, Name: strings.TrimSpace(in.Name), Organisation: in.Organisation,
 			Roles: slices.Compact(slices.Sorted(slices.Values(in.Roles))), Region: in.Region, Created: tx.Now()}
+		if slices.Contains(a.Roles, RolePayer) {
+			a.Organisation = a.Region + "/" + a.Organisation
+		}
 		if err := accounts.Put(tx, a); err != nil {
 			return err
 		}

@@ -30,6 +30,7 @@ const (
 	BatchWasPublished    EventKind = "batch_published"
 	BatchWasAborted      EventKind = "batch_aborted"
 	CertificateChanged   EventKind = "certificate_changed"
+	CertificateReissued  EventKind = "certificate_reissued"
 	CertificateElsewhere EventKind = "certificate_registered"
 	ClaimReserved        EventKind = "claim_reserved"
 	ClaimRefused         EventKind = "claim_refused"

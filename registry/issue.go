@@ -113,6 +113,9 @@ func (r *Registry) startBatch(ctx context.Context, by Actor, session string) (Ba
 		if err := r.mustBeEntitled(tx, inst, f, s, tx.Now()); err != nil {
 			return err
 		}
+		if err := r.mustHaveNumbers(tx, f, s, b); err != nil {
+			return err
+		}
 		if err := r.putBatch(tx, by, s, b, BatchStarted); err != nil {
 			return err
 		}
@@ -120,6 +123,25 @@ func (r *Registry) startBatch(ctx context.Context, by Actor, session string) (Ba
 		return nil
 	})
 	return out, err
+}
+
+// mustHaveNumbers refuses to begin what the granted ranges cannot finish. Rows
+// that bring their own numbers need none; counting them would read every row, so
+// a file with supplied numbers is let through and meets the end of a range, if at
+// all, while it allocates.
+func (r *Registry) mustHaveNumbers(rd kv.Reader, f evaluators.Filing, s Session, b Batch) error {
+	if s.Results.Supplied > 0 {
+		return nil
+	}
+	next, err := counter(rd, counterSerial(f.Prefix(), b.Issued.Year(), s.Level), 1)
+	if err != nil {
+		return err
+	}
+	if left := f.Remaining(b.Issued.Year(), s.Level, int(next)); left < b.Total {
+		return fail.New(fail.Conflict, "serials_exhausted", "the granted ranges have %d numbers left, %d are needed; ask the authority for another range", left, b.Total).
+			In("号段余量 %d 个，需要 %d 个；请先向备案机关申请号段", left, b.Total)
+	}
+	return nil
 }
 
 func issuerOf(rd kv.Reader, s Session) (inst evaluators.Institution, f evaluators.Filing, err error) {

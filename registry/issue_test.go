@@ -10,6 +10,7 @@ import (
 	"bajigong/credentials"
 	"bajigong/evaluators"
 	"bajigong/internal/fail"
+	"bajigong/internal/invented"
 	"bajigong/internal/kv/kvtest"
 	"bajigong/registry"
 	"bajigong/registry/registrytest"
@@ -125,5 +126,89 @@ func TestVoidingShowsAtOnce(t *testing.T) {
 	_, err := e.ChangeCertificate(ctx, by.Actor, c.Number, registry.NewChange{Kind: registry.ChangeVoid, Document: "x", Reason: "x"})
 	if !errors.As(err, &fe) || fe.Kind != fail.Forbidden {
 		t.Fatalf("an institution voided a certificate: %v", err)
+	}
+}
+
+func TestGrantedRangeIsAskedBeforeIssuing(t *testing.T) {
+	e := registrytest.New(t)
+	by := e.MustAdmit(1)
+	in := by.Filing
+	in.ID, in.Site = "", "058399"
+	in.Ranges = []evaluators.SerialRange{{Year: 2026, Level: standards.Senior, First: 11, Last: 13}}
+	f, err := e.RecordFiling(ctx, e.Authority, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	by.Filing = f
+	s := e.MustPublicise(by, e.MustPlan(by), registrytest.CSV(0, 4))
+	if _, err := e.Issue(ctx, by.Actor, s.ID, nil); fail.CodeOf(err) != "serials_exhausted" {
+		t.Fatalf("4 certificates from a range of 3: %v", err)
+	}
+	got := e.MustCertificates(by, 10, 13)
+	if got[0].Number != f.Number(2026, standards.Senior, 11).Format() || got[2].Number != f.Number(2026, standards.Senior, 13).Format() {
+		t.Fatalf("numbers %s to %s", got[0].Number, got[2].Number)
+	}
+}
+
+// A province that numbers itself hands the numbers in with the results.
+func TestSuppliedNumbers(t *testing.T) {
+	e := registrytest.New(t)
+	by := e.MustAdmit(1)
+	s := e.MustPlan(by)
+	line := func(person int, number string) string {
+		rows := strings.Split(registrytest.CSV(person, person+1), "\n")
+		return rows[1] + "," + number + "\n"
+	}
+	number := func(serial int) string { return by.Filing.Number(2026, standards.Senior, serial).Format() }
+	csv := "姓名,证件类型,证件号码,理论成绩,技能成绩,证书编号\n" + line(0, number(2)) + line(1, "") + line(2, "")
+	got := e.MustIssue(by, e.MustPublicise(by, s, csv).ID)
+	if len(got) != 3 || got[0].Number != number(2) || got[1].Number != number(1) || got[2].Number != number(3) {
+		t.Fatalf("numbers %v", got)
+	}
+	s = e.MustPlan(by)
+	e.Clock.Set(s.ExamDate.Time().Add(18 * time.Hour))
+	csv = "姓名,证件类型,证件号码,理论成绩,技能成绩,证书编号\n" + line(5, number(2)) + line(6, number(9)) + line(7, number(9)) + line(8, "S000032058302263000001")
+	_, err := e.UploadResults(ctx, by.Actor, s.ID, registry.Upload{File: strings.NewReader(csv)})
+	if f := fail.Of(err); len(f.Fields) != 3 {
+		t.Fatalf("taken, double and another institution's numbers: %+v", f.Fields)
+	}
+}
+
+func TestReissueSupersedesTheOldPaper(t *testing.T) {
+	e := registrytest.New(t, registrytest.Options{Rerun: kvtest.Rerun(3)})
+	by := e.MustAdmit(1)
+	got := e.MustCertificates(by, 0, 3)
+	old, other := got[0], invented.PersonAt(2)
+	if _, err := e.ReissueCertificate(ctx, by.Actor, old.Number, registry.Reissue{Document: other.Document, Basis: "更正申请 1", Reason: "证件号码录入有误"}); fail.CodeOf(err) != "document_of_another" {
+		t.Fatalf("a document of another person: %v", err)
+	}
+	fresh, err := e.ReissueCertificate(ctx, by.Actor, old.Number, registry.Reissue{Name: "欧阳娜娜", Document: invented.PersonAt(900).Document, Basis: "更正申请 2", Reason: "姓名更正"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fresh.Number != old.Number || fresh.Handle == old.Handle || fresh.StatusIndex == old.StatusIndex || fresh.Name != "欧阳娜娜" || fresh.Versions != 2 {
+		t.Fatalf("the new version is %+v", fresh)
+	}
+	for qr, want := range map[string]credentials.Reason{old.QR: credentials.ReasonSuperseded, fresh.QR: credentials.ReasonValid} {
+		if v, err := e.VerdictByToken(ctx, qr); err != nil || v.First() != want {
+			t.Errorf("verdict %v, %v; want %s", v.Reasons, err, want)
+		}
+	}
+	list, err := e.StatusList(ctx, "revocation-0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := credentials.OpenStatusList(list, e.Keys.Public(), e.Clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for index, want := range map[uint64]bool{old.StatusIndex: true, fresh.StatusIndex: false, got[1].StatusIndex: false} {
+		if bit, err := opened.Get(int(index)); err != nil || bit != want {
+			t.Errorf("status bit %d is %t, %v", index, bit, err)
+		}
+	}
+	// The person is found by the corrected document now, and by the old one.
+	if v, err := e.Lookup(ctx, registry.LookupQuery{Number: old.Number, Name: "欧阳娜娜"}); err != nil || !v.Valid {
+		t.Errorf("look-up by the corrected name: %v %v", v.Reasons, err)
 	}
 }

@@ -3,7 +3,9 @@ package registry_test
 import (
 	"errors"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -46,7 +48,10 @@ func engines(t *testing.T, fn func(t *testing.T, open func(t testing.TB, dir str
 // with each passed candidate having one certificate. The invariants are checked
 // when the test ends (registrytest).
 func TestNothingCollidesUnderFaults(t *testing.T) {
-	const batches = 24
+	batches := 24
+	if n, err := strconv.Atoi(os.Getenv("BAJIGONG_BATCHES")); err == nil {
+		batches = n // docs/figures.md has a run of thousands
+	}
 	engines(t, func(t *testing.T, open func(testing.TB, string) kv.Engine) {
 		rnd := rand.New(rand.NewPCG(7, 11))
 		var faulty *kvtest.Faulty

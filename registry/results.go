@@ -366,13 +366,16 @@ func (r *Registry) storeResults(ctx context.Context, by Actor, seen Session, row
 	if err != nil {
 		return seen, err
 	}
-	passed := 0
+	passed, supplied := 0, 0
 	for start := 0; start < len(rows); start += bulkPage {
 		page := rows[start:min(start+bulkPage, len(rows))]
 		for i := range page {
 			page[i].candidate.Generation = generation
 			if page[i].candidate.Passed {
 				passed++
+			}
+			if page[i].candidate.Number != "" {
+				supplied++
 			}
 		}
 		if err := r.storePage(ctx, page); err != nil {
@@ -396,7 +399,7 @@ func (r *Registry) storeResults(ctx context.Context, by Actor, seen Session, row
 			return fail.New(fail.Conflict, "results_replaced", "another upload for session %s came first", s.ID).In("批次 %s 已有更新的成绩，请核对后重传", s.ID)
 		}
 		s.State, s.Publicity = SessionResults, nil
-		s.Results = &Results{Generation: generation, Rows: len(rows), Passed: passed, File: print, At: tx.Now()}
+		s.Results = &Results{Generation: generation, Rows: len(rows), Passed: passed, Supplied: supplied, File: print, At: tx.Now()}
 		if err := sessions.Put(tx, s); err != nil {
 			return err
 		}

@@ -56,7 +56,8 @@ type Results struct {
 	Generation int       `json:"generation"` // rows of older generations are left over from replaced uploads
 	Rows       int       `json:"rows"`
 	Passed     int       `json:"passed"`
-	File       []byte    `json:"file"` // keyed hash of what was uploaded
+	Supplied   int       `json:"supplied,omitempty"` // rows that bring their own certificate number
+	File       []byte    `json:"file"`               // keyed hash of what was uploaded
 	At         time.Time `json:"at"`
 }
 

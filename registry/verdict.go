@@ -133,6 +133,9 @@ func (r *Registry) verdictOn(rd kv.Reader, v Version, now time.Time) (credential
 	if err != nil {
 		return credentials.Verdict{}, err
 	}
+	if v.N > c.Versions {
+		return unknownCertificate(now), nil // begun, and not yet the one that counts
+	}
 	p, err := r.paper(rd, v.Number, v.N)
 	if err != nil {
 		return credentials.Verdict{}, err

@@ -109,7 +109,7 @@ func (c *counting) Apply(ctx context.Context, fn func(kv.Reader) ([]kv.Write, er
 }
 
 // BenchmarkFreelist measures a commit of ten scattered records in a store of
-// 200,000, half of whose pages are free, for each way to keep the free pages.
+// 200,000, about a quarter of whose pages are free, for each way to keep these.
 func BenchmarkFreelist(b *testing.B) {
 	for _, list := range freelists {
 		b.Run(fmt.Sprintf("hashmap=%t,noSync=%t", list.hashmap, list.noSync), func(b *testing.B) {
@@ -128,7 +128,7 @@ func BenchmarkFreelist(b *testing.B) {
 	}
 }
 
-// fill writes n records and removes every second page of them.
+// fill writes n claims and events and removes every second hundred of the events.
 func fill(b *testing.B, e *engine, n int) {
 	b.Helper()
 	const page = 5000

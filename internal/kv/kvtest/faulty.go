@@ -143,5 +143,8 @@ func (f failing) Scan(t kv.Table, r kv.Range) ([]kv.Entry, error) {
 // Rerun is a kv.Options.Rerun that runs each function a second time in one of
 // every n cases, and now and then a third.
 func Rerun(n int) func() bool {
+	if n < 2 {
+		panic("kvtest: Rerun of less than 2 never ends")
+	}
 	return func() bool { return rand.N(n) == 0 }
 }
