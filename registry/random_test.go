@@ -1,7 +1,6 @@
 package registry_test
 
 import (
-	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -97,11 +96,11 @@ func issueThrough(t *testing.T, e *registrytest.Env, by registrytest.Issuer, ses
 		if err == nil {
 			return
 		}
-		if kind := fail.KindOf(err); kind != fail.Internal && kind != fail.Unavailable && fail.CodeOf(err) != "batch_aborted" {
+		if fail.KindOf(err) != fail.Unavailable && fail.CodeOf(err) != "batch_aborted" {
 			t.Fatalf("try %d: %v", try, err)
 		}
 		if rnd.IntN(4) == 0 {
-			if _, err := e.AbortBatch(ctx, by.Actor, session, "测试中止"); err != nil && !errors.Is(err, kvtest.ErrFault) && fail.CodeOf(err) != "no_batch" {
+			if _, err := e.AbortBatch(ctx, by.Actor, session, "测试中止"); err != nil && fail.KindOf(err) != fail.Unavailable && fail.CodeOf(err) != "no_batch" {
 				t.Fatalf("abort: %v", err)
 			}
 		}

@@ -49,7 +49,7 @@ type Config struct {
 // Registry is the ledger over one store. Its methods may be called from several
 // goroutines.
 type Registry struct {
-	db        *kv.DB
+	db        store
 	cfg       Config
 	vault     *vault
 	rand      *randomness
@@ -73,7 +73,7 @@ func New(db *kv.DB, cfg Config) (*Registry, error) {
 	}
 	random := &randomness{r: cfg.Rand}
 	return &Registry{
-		db: db, cfg: cfg, rand: random,
+		db: store{db}, cfg: cfg, rand: random,
 		vault:   &vault{secrets: cfg.Keys, rand: random},
 		starter: standards.Starter(),
 		log:     cfg.Log,

@@ -34,12 +34,14 @@ func PersonAt(i int) Person {
 	if i%97 == 13 {
 		name = longNames[i/97%len(longNames)]
 	}
-	// The sequence and area follow from the index alone, so that no two indices
-	// below ten million share a number.
+	// Birth, area and sequence follow from the index alone, so that no two indices
+	// below a hundred million share a number. No sequence ends in 00: with a check
+	// digit 0 it would look like a number that a spreadsheet has rounded.
 	day := i % 14000
 	birth := standards.Date("1966-01-01").AddDays(day)
 	area := areas[i/14000%len(areas)]
-	seq := i / 14000 / len(areas) % 1000
+	q := (i/14000/len(areas) + day*31) % 891
+	seq := 101 + q + q/99
 	first17 := fmt.Sprintf("%s%s%s%s%03d", area, string(birth[:4]), string(birth[5:7]), string(birth[8:]), seq)
 	check, _ := standards.ResidentIDCheck(first17)
 	return Person{Name: name, Document: first17 + string(check)}

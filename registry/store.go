@@ -1,0 +1,61 @@
+package registry
+
+import (
+	"context"
+	"errors"
+
+	"bajigong/internal/fail"
+	"bajigong/internal/kv"
+)
+
+// store is the database with its failures told apart from those of a use case:
+// what the function itself answers passes unchanged, what befell the store is
+// Unavailable and says whether it is safe to repeat.
+type store struct{ *kv.DB }
+
+func (s store) View(ctx context.Context, fn func(kv.Reader) error) error {
+	var own error
+	err := s.DB.View(ctx, func(rd kv.Reader) error {
+		own = fn(rd)
+		return own
+	})
+	return unavailable(err, own)
+}
+
+func (s store) Update(ctx context.Context, fn func(kv.Tx) error) error {
+	var own error
+	err := s.DB.Update(ctx, func(tx kv.Tx) error {
+		own = nil
+		own = fn(tx)
+		return own
+	})
+	return unavailable(err, own)
+}
+
+func (s store) Bulk(ctx context.Context, fn func(kv.Tx) error) error {
+	var own error
+	err := s.DB.Bulk(ctx, func(tx kv.Tx) error {
+		own = nil
+		own = fn(tx)
+		return own
+	})
+	return unavailable(err, own)
+}
+
+func unavailable(err, own error) error {
+	switch {
+	case err == nil, own != nil && errors.Is(err, own), errors.Is(err, kv.ErrLimit), errors.Is(err, kv.ErrNested), errors.Is(err, kv.ErrDuplicate):
+		return err
+	case errors.Is(err, kv.ErrBroken):
+		return fail.New(fail.Unavailable, "store_read_only", "the store took an I/O error and only reads until it is restarted; nothing was stored").
+			In("存储发生读写错误，重启前只读；本次未保存").Because(err)
+	case errors.Is(err, kv.ErrOutcomeUnknown):
+		return fail.New(fail.Unavailable, "outcome_unknown", "the connection to the store broke while it was saving; repeat the same request, nothing is done twice").
+			In("保存时与存储的连接中断；请原样重试，不会重复办理").Because(err)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return fail.New(fail.Unavailable, "timeout", "the request took too long and was given up; it is safe to repeat it").
+			In("处理超时，已放弃；可以放心重试").Because(err)
+	}
+	return fail.New(fail.Unavailable, "store_unavailable", "the store cannot be reached or did not save; nothing was stored, and it is safe to repeat the request").
+		In("存储暂不可用，本次未保存；可以放心重试").Because(err)
+}
