@@ -227,6 +227,10 @@ func (d Decision) problems(inst Institution, filed []Filing) []fail.Field {
 		fs = append(fs, wrong("finish_sessions", "kind", "只有退出或取消的决定可以列明允许办结的批次",
 			"only an exit can name sessions that may finish"))
 	}
+	if len(d.FinishSessions) > maxScope {
+		return append(fs, wrong("finish_sessions", "too_many", fmt.Sprintf("允许办结的批次不超过 %d 个", maxScope),
+			fmt.Sprintf("at most %d sessions can be named", maxScope)))
+	}
 	for i, s := range d.FinishSessions {
 		name := fmt.Sprintf("finish_sessions[%d]", i)
 		fs = append(fs, text(name, s, true, 64, "批次", "session")...)

@@ -103,11 +103,18 @@ func (f Filing) problems(inst Institution) []fail.Field {
 	if len(f.Scope) == 0 {
 		fs = append(fs, wrong("scope", "missing", "备案范围不能为空", "the scope is empty"))
 	}
+	if len(f.Scope) > maxScope || len(f.Ranges) > maxScope {
+		return append(fs, wrong("scope", "too_many", fmt.Sprintf("备案范围和号段各不超过 %d 项，请分成多项备案", maxScope),
+			fmt.Sprintf("scope and ranges have at most %d items each; record several filings", maxScope)))
+	}
 	for i, s := range f.Scope {
 		fs = append(fs, s.problems(f, fmt.Sprintf("scope[%d].", i))...)
 	}
 	return append(fs, rangeProblems(f.Ranges)...)
 }
+
+// maxScope bounds the items of a filing, and the sessions a decision names.
+const maxScope = 1000
 
 // partProblems checks the parts of the number, 人社鉴发〔2019〕2号.
 func (f Filing) partProblems() (fs []fail.Field) {

@@ -82,7 +82,7 @@ type Object struct {
 // may is the one rule of authorisation. It is pure and is called inside the
 // same View or Update that reads the object.
 //
-//	operator     everything but what belongs to an institution's or payer's daily work
+//	operator     accounts, institutions and decisions; reads; no certificate, session or claim
 //	authority    institutions, sessions and certificates of its region; accounts
 //	institution  its own sessions and certificates; cancels, never voids
 //	payer        claims of its own

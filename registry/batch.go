@@ -87,6 +87,9 @@ func (s Session) Abort(b Batch, why *fail.Error) (Session, Batch, error) {
 		return s, b, fail.New(fail.Conflict, "batch_ended", "batch %s is already %s", b.ID, b.State).In("发证批次 %s 已结束", b.ID)
 	}
 	b.State, b.Aborted, b.AbortedZH = BatchAborted, why.Text, why.ZH
+	for _, f := range why.Fields {
+		b.Aborted, b.AbortedZH = b.Aborted+"; "+f.EN, b.AbortedZH+"；"+f.ZH
+	}
 	s.State, s.Batch = SessionPublicity, ""
 	return s, b, nil
 }

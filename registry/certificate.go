@@ -313,7 +313,8 @@ func (r *Registry) ChangeCertificate(ctx context.Context, by Actor, number strin
 			return err
 		}
 		change := &c.Changes[len(c.Changes)-1]
-		if change.LogIndex, err = r.appendEvent(tx, by, Event{Kind: CertificateChanged, Object: c.Number, Institution: c.Institution, Detail: *change}); err != nil {
+		if change.LogIndex, err = r.appendEvent(tx, by, Event{Kind: CertificateChanged, Object: c.Number, Institution: c.Institution,
+			Detail: map[string]any{"change": change.Kind, "effective": change.Effective, "document": change.Document, "reason": change.Reason, "status": c.Status}}); err != nil {
 			return err
 		}
 		if err := certificates.Put(tx, c); err != nil {

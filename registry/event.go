@@ -1,6 +1,8 @@
 package registry
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -61,6 +63,19 @@ func (r *Registry) appendEvent(tx kv.Tx, by Actor, ev Event) (uint64, error) {
 	b, err := json.Marshal(ev)
 	if err != nil {
 		return 0, fmt.Errorf("event %s: %w", ev.Kind, err)
+	}
+	if len(b) > auditlog.MaxEvent {
+		// A filing with hundreds of occupations: the log binds its hash, the
+		// record itself is in its table.
+		detail, err := json.Marshal(ev.Detail)
+		if err != nil {
+			return 0, fmt.Errorf("event %s: %w", ev.Kind, err)
+		}
+		sum := sha256.Sum256(detail)
+		ev.Detail = map[string]any{"sha256": hex.EncodeToString(sum[:]), "bytes": len(detail)}
+		if b, err = json.Marshal(ev); err != nil {
+			return 0, fmt.Errorf("event %s: %w", ev.Kind, err)
+		}
 	}
 	return auditlog.Append(tx, b, r.rand.salt())
 }

@@ -18,6 +18,7 @@ import (
 //	planned     results, from the exam date on               results
 //	results     results again (they replace), publicity      results, publicity
 //	publicity   issue, after the last day                    issuing
+//	            results again, which end the publicity       results
 //	issuing     issue again goes on                          issued; publicity if the batch is aborted
 //	issued      nothing                                      –
 type SessionState string

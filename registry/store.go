@@ -15,11 +15,43 @@ type store struct{ *kv.DB }
 
 func (s store) View(ctx context.Context, fn func(kv.Reader) error) error {
 	var own error
+	var failed error
 	err := s.DB.View(ctx, func(rd kv.Reader) error {
-		own = fn(rd)
+		own = fn(watched{rd, &failed})
 		return own
 	})
+	if failed != nil {
+		own = nil // the function failed because the store did
+	}
 	return unavailable(err, own)
+}
+
+// watched remembers that a read failed.
+type watched struct {
+	kv.Reader
+	failed *error
+}
+
+func (w watched) keep(err error) error {
+	if err != nil && *w.failed == nil && !errors.Is(err, kv.ErrLimit) {
+		*w.failed = err
+	}
+	return err
+}
+
+func (w watched) Get(t kv.Table, key []byte) ([]byte, error) {
+	v, err := w.Reader.Get(t, key)
+	return v, w.keep(err)
+}
+
+func (w watched) GetMany(t kv.Table, keys [][]byte) ([][]byte, error) {
+	vs, err := w.Reader.GetMany(t, keys)
+	return vs, w.keep(err)
+}
+
+func (w watched) Scan(t kv.Table, r kv.Range) ([]kv.Entry, error) {
+	es, err := w.Reader.Scan(t, r)
+	return es, w.keep(err)
 }
 
 func (s store) Update(ctx context.Context, fn func(kv.Tx) error) error {
@@ -47,8 +79,8 @@ func unavailable(err, own error) error {
 	case err == nil, own != nil && errors.Is(err, own), errors.Is(err, kv.ErrLimit), errors.Is(err, kv.ErrNested), errors.Is(err, kv.ErrDuplicate):
 		return err
 	case errors.Is(err, kv.ErrBroken):
-		return fail.New(fail.Unavailable, "store_read_only", "the store took an I/O error and only reads until it is restarted; nothing was stored").
-			In("存储发生读写错误，重启前只读；本次未保存").Because(err)
+		return fail.New(fail.Unavailable, "store_read_only", "the store took an I/O error and only reads until it is restarted; whether this was kept is known then, and repeating it is safe").
+			In("存储发生读写错误，重启前只读；本次是否已保存须重启后才能确定，届时请原样重试").Because(err)
 	case errors.Is(err, kv.ErrOutcomeUnknown):
 		return fail.New(fail.Unavailable, "outcome_unknown", "the connection to the store broke while it was saving; repeat the same request, nothing is done twice").
 			In("保存时与存储的连接中断；请原样重试，不会重复办理").Because(err)
