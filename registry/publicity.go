@@ -11,7 +11,7 @@ import (
 )
 
 // PublicityDays is how many working days results are shown before certificates
-// may be issued (domain 2.7: 公示 ≥5 working days).
+// may be issued (practice: 公示 of at least 5 working days).
 const PublicityDays = 5
 
 // StartPublicity shows the passed candidates of a session to the public, from

@@ -14,7 +14,7 @@ import (
 
 // Reissue is a new version of a certificate: a 更正 when name or document change,
 // a 补发 when they do not. The number stays; occupation, level, date and
-// institution can never be changed (domain §10).
+// institution can never be changed (practice, recalled).
 type Reissue struct {
 	Name         string `json:"name,omitempty"`          // corrected; as before when empty
 	DocumentKind string `json:"document_kind,omitempty"` // resident_id when empty

@@ -81,7 +81,7 @@ type NewSession struct {
 }
 
 // PlanSession files the plan of a session. Invalid: a field is wrong or the exam
-// is not after today (a plan is filed before the exam, domain 2.7); Conflict:
+// is not after today (practice: a plan is filed before the exam); Conflict:
 // the institution is not entitled, with each reason.
 func (r *Registry) PlanSession(ctx context.Context, by Actor, in NewSession) (Session, error) {
 	in.Name = strings.TrimSpace(in.Name)

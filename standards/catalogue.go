@@ -16,7 +16,7 @@ import (
 // PartKind is a kind of examination part.
 type PartKind string
 
-// The parts of an evaluation. 综合评审 is held for 二级 and 一级 only (domain.md §1.3).
+// The parts of an evaluation. 综合评审 is held for 二级 and 一级 only (practice).
 const (
 	Theory PartKind = "theory" // 理论知识考试
 	Skill  PartKind = "skill"  // 技能考核
@@ -322,7 +322,7 @@ func Starter() Catalogue { return starter().catalogue }
 
 // Restricted reports whether an occupation is of the 准入类, so that no skill
 // level certificate is issued for it. The list is a sample of the catalogue of
-// 2021 and not complete (domain.md §10).
+// 2021, recalled, and not complete.
 func Restricted(code string) (Restriction, bool) {
 	for _, r := range starter().restricted {
 		if r.Code == code {

@@ -31,7 +31,7 @@ func TestStarterIsWholeAndSaysWhatIsSample(t *testing.T) {
 		if r, ok := Restricted(o.Code); ok {
 			t.Errorf("%s is of the 准入类", r.Name)
 		}
-		// Only these two facts are confirmed in domain.md (§1.2, §5).
+		// Only these facts have a source (docs/sources.md).
 		if !o.IsSample("levels") && o.Code != "4-04-04-02" {
 			t.Errorf("levels of %s are not confirmed and not marked", o.Name)
 		}
@@ -55,7 +55,7 @@ func TestStarterIsWholeAndSaysWhatIsSample(t *testing.T) {
 	}
 }
 
-func TestPartsAreTheNationalDefault(t *testing.T) { // domain.md §1.3: each part 60 of 100, 综合评审 only at 二级 and 一级
+func TestPartsAreTheNationalDefault(t *testing.T) { // practice: each part 60 of 100, 综合评审 only at 二级 and 一级
 	for _, l := range ExaminedLevels() {
 		parts, err := Starter().Parts("6-31-01-03", "", l, today)
 		if err != nil {
@@ -87,9 +87,9 @@ func TestStandardSaysWhyThereIsNone(t *testing.T) {
 		want, zh    string
 	}{
 		{"6-31-01-99", "", Senior, today, "occupation_unknown", "目录中没有该职业"},
-		{"4-07-05-01", "", Senior, today, "occupation_restricted", "保安员属准入类职业，须取得职业资格"},     // domain.md §10
-		{"4-07-05-03", "", Senior, today, "occupation_restricted", "消防设施操作员"},               // domain.md §10
-		{"4-04-04-02", "", Junior, today, "level_not_allowed", "网络与信息安全管理员不设五级/初级工，可评价等级为"}, // domain.md §1.2: 四级 to 一级 only
+		{"4-07-05-01", "", Senior, today, "occupation_restricted", "保安员属准入类职业，须取得职业资格"},     // 国家职业资格目录（2021年版）, recalled
+		{"4-07-05-03", "", Senior, today, "occupation_restricted", "消防设施操作员"},               // 国家职业资格目录（2021年版）, recalled
+		{"4-04-04-02", "", Junior, today, "level_not_allowed", "网络与信息安全管理员不设五级/初级工，可评价等级为"}, // its 国家职业标准: 四级 to 一级 only
 		{"4-04-04-02", "01", Junior, today, "level_not_allowed", "网络安全管理员"},
 		{"6-31-01-03", "01", Senior, today, "trade_unknown", "没有工种"},
 		{"6-18-01-01", "99", Senior, today, "trade_unknown", "数控车工"},
@@ -113,7 +113,7 @@ func TestStandardSaysWhyThereIsNone(t *testing.T) {
 }
 
 // TestLevelsMayDifferBetweenOccupationAndTrades: 贵金属首饰与宝玉石检测员 is examined
-// at 五级 only as such, at 四级 to 一级 only in its trades (domain.md §1.2).
+// at 五级 only as such, at 四级 to 一级 only in its trades (its 国家职业标准).
 func TestLevelsMayDifferBetweenOccupationAndTrades(t *testing.T) {
 	parts := map[Level][]Part{}
 	for _, l := range ExaminedLevels() {

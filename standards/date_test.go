@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestParseDateReadsWhatPeopleAndSpreadsheetsWrite(t *testing.T) { // domain.md §10: 2025.3.1, 2025年3月1日, 45717
+func TestParseDateReadsWhatPeopleAndSpreadsheetsWrite(t *testing.T) { // practice: 2025.3.1, 2025年3月1日, 45717
 	for s, want := range map[string]Date{
 		"2025-03-01": "2025-03-01", "2025-3-1": "2025-03-01", "2025.3.1": "2025-03-01", "2025.03.01": "2025-03-01", "2025年3月1日": "2025-03-01",
 		"2025 年 3 月 1 日": "2025-03-01", "2025/3/1": "2025-03-01", "20250301": "2025-03-01", "45717": "2025-03-01", "２０２５-３-１": "2025-03-01",
@@ -25,7 +25,7 @@ func TestParseDateReadsWhatPeopleAndSpreadsheetsWrite(t *testing.T) { // domain.
 	}
 }
 
-func TestDateOfIsTheDayInShanghai(t *testing.T) { // domain.md §8.18
+func TestDateOfIsTheDayInShanghai(t *testing.T) { // our reading: days and years are those of Asia/Shanghai
 	if d := DateOf(time.Date(2025, 12, 31, 16, 0, 0, 0, time.UTC)); d != "2026-01-01" || d.Year() != 2026 {
 		t.Error(d)
 	}

@@ -35,7 +35,7 @@ type documentFacts struct {
 }
 
 // documentTable: 201 is the resident identity card in the national upload table
-// (domain.md §2.5); 01 and 111 are seen in other systems (§6.4).
+// (practice); 01 and 111 are seen in other systems.
 var documentTable = []documentFacts{
 	{ResidentID, "居民身份证", "resident identity card", []string{"身份证", "二代身份证", "第二代居民身份证", "公民身份证", "公民身份号码", "201", "01", "111"}},
 	{ForeignerPR, "外国人永久居留身份证", "foreigner's permanent residence card", []string{"外国人永久居留证", "永居证", "永久居留证", "五星卡"}},
@@ -76,7 +76,7 @@ func (k DocumentKind) Name() string { return k.facts().name }
 func (k DocumentKind) English() string { return k.facts().english }
 
 // UploadCode returns the kind's code in the national upload table. Only the
-// code of the resident identity card is known (201, domain.md §2.5).
+// code of the resident identity card is known (201, practice).
 func (k DocumentKind) UploadCode() (string, bool) {
 	if k == ResidentID {
 		return "201", true
@@ -119,7 +119,7 @@ type Document struct {
 }
 
 // Masked returns the first and the last character with stars between. (First
-// six and last four, as often seen, can be enumerated; domain.md §6.8.)
+// six and last four, as often seen, can be enumerated; our reading.)
 func (d Document) Masked() string { return mask(d.Number) }
 
 // mask keeps the first and last character of s.

@@ -10,7 +10,7 @@ import (
 
 const today = Date("2026-03-02")
 
-func TestResidentIDVectors(t *testing.T) { // GB 11643, domain.md §6.1; all are public specimens
+func TestResidentIDVectors(t *testing.T) { // GB 11643; all are public specimens
 	for _, c := range []struct {
 		kind   DocumentKind
 		number string
@@ -20,8 +20,8 @@ func TestResidentIDVectors(t *testing.T) { // GB 11643, domain.md §6.1; all are
 		{ResidentID, "34052419800101001X", "1980-01-01"},
 		{HKMacaoResidence, "810000199408230021", "1994-08-23"},
 		{TaiwanResidence, "830000199201300022", "1992-01-30"},
-		{ForeignerPR, "932682198501010017", "1985-01-01"}, // domain.md §6.2
-		{ForeignerPR, "911124198108030024", "1981-08-03"}, // domain.md §6.2
+		{ForeignerPR, "932682198501010017", "1985-01-01"}, // public specimen of the card of 2023
+		{ForeignerPR, "911124198108030024", "1981-08-03"}, // public specimen of the card of 2023
 	} {
 		d, err := ParseDocument(c.kind, c.number, today)
 		if err != nil {
@@ -111,7 +111,7 @@ func TestDocumentErrorsSayWhatWouldBeRight(t *testing.T) {
 	}
 }
 
-func TestNumbersThatASpreadsheetDamagedAreNamedAsSuch(t *testing.T) { // domain.md §10
+func TestNumbersThatASpreadsheetDamagedAreNamedAsSuch(t *testing.T) { // practice: identity numbers typed into number cells
 	for _, s := range []string{"3.2E+17", "3.20583E+17", "3.20583199001011E+17", "3E17", "３．２Ｅ＋１７", "320583199001011230.00", "110105194912310000", "320583199002281000"} {
 		for _, kind := range []DocumentKind{ResidentID, ForeignerPR} {
 			if kind == ForeignerPR && !strings.ContainsAny(s, "E.Ｅ") {
@@ -140,7 +140,7 @@ func TestNumbersThatASpreadsheetDamagedAreNamedAsSuch(t *testing.T) { // domain.
 	t.Error("no valid number that ends in 000 was tried")
 }
 
-func TestOldForeignersCard(t *testing.T) { // 3 letters, 4 region, 6 birth, 1 sequence, 7-3-1 check; domain.md §6.2
+func TestOldForeignersCard(t *testing.T) { // 3 letters, 4 region, 6 birth, 1 sequence, 7-3-1 check
 	body := "USA31017801011"
 	card := body + string(rune(check731(body)))
 	d, err := ParseDocument(ForeignerPR, strings.ToLower(card), today)
@@ -169,7 +169,7 @@ func TestOldForeignersCard(t *testing.T) { // 3 letters, 4 region, 6 birth, 1 se
 	wantCode(t, errOf(ParseDocument(ForeignerPR, "USA310178133017", today)), "document_birth")
 }
 
-func TestDocumentKindsAsFilesWriteThem(t *testing.T) { // 201: domain.md §2.5
+func TestDocumentKindsAsFilesWriteThem(t *testing.T) { // 201: practice of the national upload table
 	for s, want := range map[string]DocumentKind{
 		"居民身份证": ResidentID, "身份证": ResidentID, "201": ResidentID, "resident_id": ResidentID, "护照": Passport, "港澳居民来往内地通行证": HKMacaoPermit,
 		"回乡证": HKMacaoPermit, "台胞证": TaiwanPermit, "外国人永久居留身份证": ForeignerPR, " 其他 ": OtherDocument,
@@ -199,7 +199,7 @@ func TestDocumentKindsAsFilesWriteThem(t *testing.T) { // 201: domain.md §2.5
 	}
 }
 
-func TestNumbersAreMaskedWhereverTheyArePrinted(t *testing.T) { // domain.md §6.8: first 1 and last 1
+func TestNumbersAreMaskedWhereverTheyArePrinted(t *testing.T) { // our reading of GB/T 35273-2020: first 1 and last 1
 	d := Document{Kind: ResidentID, Number: "11010519491231002X"}
 	if d.Masked() != "1****************X" {
 		t.Error(d.Masked())

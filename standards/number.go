@@ -14,7 +14,7 @@ import (
 )
 
 // NumberKind is a kind of certificate number. A number is always kept with its
-// kind: no single pattern fits them all (domain.md §2.3).
+// kind: no single pattern fits them all (docs/sources.md).
 type NumberKind string
 
 // The kinds of certificate numbers.
@@ -66,7 +66,7 @@ func (n Number) Grouped() string {
 }
 
 // QueryText returns the number as the national query expects it: Shanghai's 13
-// digits with 000 before them (domain.md §2.3), all others as they are.
+// digits with 000 before them (practice), all others as they are.
 func (n Number) QueryText() string {
 	if n.Kind == ShanghaiOld {
 		return "000" + n.Text
@@ -124,7 +124,7 @@ const MaxSerial = 999999
 
 // specialLetter is the letter that stands for 特级技师 in the place of the level
 // digit. That such numbers have two letters and twenty digits is confirmed, the
-// letter T is recalled (domain.md §2.2).
+// letter T is recalled, not confirmed.
 const specialLetter = 'T'
 
 // ClassName returns the Chinese name of a class letter; the rule has Y and S only.
@@ -318,7 +318,7 @@ func numberMissing() error {
 	return bad("number_missing", "证书编号未填写", "the certificate number is missing")
 }
 
-// QualificationNumber is the number of a 职业资格证书, 16 digits (domain.md §2.3).
+// QualificationNumber is the number of a 职业资格证书, 16 digits (docs/sources.md).
 // The region is a province or an industry (10 is 江苏, 72 烟草), not GB/T 2260.
 type QualificationNumber struct {
 	Year         int    `json:"year"`         // 1950 to 2049 by its two digits

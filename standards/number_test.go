@@ -8,7 +8,7 @@ import (
 
 const example = "S000032058300253000001"
 
-func TestLevelNumberParts(t *testing.T) { // 人社鉴发〔2019〕2号, domain.md §2.2
+func TestLevelNumberParts(t *testing.T) { // 人社鉴发〔2019〕2号
 	want := LevelNumber{Class: 'S', Institution: "0000", Province: "32", Site: "058300", Year: 2025, Level: Senior, Serial: 1}
 	for _, s := range []string{example, "S 0000 32 058300 25 3 000001", "s000032058300253000001", "Ｓ０００0３２058300253000001", " S000032058300253000001\u3000", "'" + example} {
 		n, err := ParseLevelNumber(s)
@@ -44,7 +44,7 @@ func TestLevelNumberParts(t *testing.T) { // 人社鉴发〔2019〕2号, domain.
 	}
 }
 
-func TestLevelNumberErrorsNameThePosition(t *testing.T) { // domain.md §7.1 E1–E3, E9
+func TestLevelNumberErrorsNameThePosition(t *testing.T) { // the parts of 人社鉴发〔2019〕2号
 	for s, want := range map[string]struct{ code, field, zh string }{
 		"":                       {"number_missing", "", "未填写"},
 		"S00003205830025300001":  {"number_length", "", "应为22位，现为21位"},
@@ -72,7 +72,7 @@ func TestLevelNumberErrorsNameThePosition(t *testing.T) { // domain.md §7.1 E1�
 	}
 }
 
-func TestEveryProvinceOfTheRuleAndTheCorps(t *testing.T) { // domain.md §2.2
+func TestEveryProvinceOfTheRuleAndTheCorps(t *testing.T) { // GB/T 2260; 66 for the corps is recalled, not confirmed
 	known := "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 66 71 81 82"
 	n := 0
 	for a := byte('0'); a <= '9'; a++ {
@@ -108,7 +108,7 @@ func TestEveryChangeOfALevelNumberIsRefusedOrIsAnotherNumber(t *testing.T) { // 
 	}
 }
 
-func TestNumbersOfEveryKind(t *testing.T) { // domain.md §2.2, §2.3
+func TestNumbersOfEveryKind(t *testing.T) { // 人社鉴发〔2019〕2号; for the other kinds docs/sources.md
 	for _, c := range []struct {
 		in, text string
 		kind     NumberKind

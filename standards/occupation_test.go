@@ -17,7 +17,7 @@ func readAllOccupations(t *testing.T) []Occupation {
 	return list
 }
 
-func TestReadOccupationsReadsTheWholeClassification(t *testing.T) { // 职业分类大典（2022年版）: 1639 细类; domain.md §5
+func TestReadOccupationsReadsTheWholeClassification(t *testing.T) { // 职业分类大典（2022年版）: 1639 细类
 	list := readAllOccupations(t)
 	major := map[string]int{}
 	for _, o := range list {

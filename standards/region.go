@@ -1,7 +1,7 @@
 package standards
 
 // provinces are the two-digit codes of GB/T 2260 in use. 66 is the Production
-// and Construction Corps in filings (recalled, domain.md §2.2: accepted by table).
+// and Construction Corps in filings (recalled, not confirmed: accepted by table).
 var provinces = map[string]string{
 	"11": "北京", "12": "天津", "13": "河北", "14": "山西", "15": "内蒙古",
 	"21": "辽宁", "22": "吉林", "23": "黑龙江",

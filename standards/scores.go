@@ -40,7 +40,7 @@ func (s Shortfall) English() string {
 
 func scoreText(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
-// Passed reports whether every part has its pass mark (domain.md §1.3), and the
+// Passed reports whether every part has its pass mark of the standard, and the
 // parts that have not. Without parts nothing is passed.
 func Passed(parts []Part, scores Scores) (bool, []Shortfall) {
 	var short []Shortfall

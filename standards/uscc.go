@@ -19,7 +19,7 @@ type Warning struct {
 const usccChars = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 
 // usccKinds are the registering departments with their kinds of organisations,
-// the first two characters (GB 32100-2015 with amendment 1 of 2016; domain.md §6.3).
+// the first two characters (GB 32100-2015 with amendment 1 of 2016).
 const usccKinds = " 11 12 13 19 21 29 31 32 33 34 35 39 41 49 51 52 53 59 61 62 69 71 72 79 81 89 91 92 93 A1 A9 N1 N2 N3 N9 Y1 "
 
 // ParseUSCC checks and normalises a unified social credit code 统一社会信用代码

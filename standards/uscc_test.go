@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestUSCCVectors(t *testing.T) { // GB 32100, GB 11714; domain.md §6.3
+func TestUSCCVectors(t *testing.T) { // GB 32100-2015, GB 11714
 	for _, c := range []string{"91350100M000100Y43", " 91350100m000100y43 ", "９１３５０１００M000100Y43"} {
 		got, w, err := ParseUSCC(c)
 		if err != nil || w != nil || got != "91350100M000100Y43" {
@@ -34,7 +34,7 @@ func TestEverySingleChangeOfAUSCCWarnsOrIsRefused(t *testing.T) {
 	}
 }
 
-func TestUSCCWarnsButDoesNotRefuse(t *testing.T) { // domain.md §6.3: some early real codes fail the check
+func TestUSCCWarnsButDoesNotRefuse(t *testing.T) { // practice: some early real codes fail the check of GB 32100-2015
 	got, w, err := ParseUSCC("91350100M000100Y4A")
 	if err != nil || got != "91350100M000100Y4A" || w == nil || w.Code != "uscc_check_digit" || !strings.Contains(w.ZH, "应为 3，现为 A") {
 		t.Fatal(got, w, err)

@@ -55,7 +55,7 @@ func utf16Bytes(s string, big bool) []byte {
 	return b
 }
 
-func TestEveryEncodingGivesTheSameSheet(t *testing.T) { // domain.md §10: GBK/GB18030 and UTF-8 CSV
+func TestEveryEncodingGivesTheSameSheet(t *testing.T) { // practice: GBK/GB18030 and UTF-8 CSV
 	text := "姓名,证件号码\r\n欧阳娜娜,11010519491231002X\r\n𬭎𠮷,阿卜杜拉·买买提\r\n"
 	want := read(t, text).Rows
 	if len(want) != 2 || want[1].Cells[0] != "𬭎𠮷" {

@@ -6,7 +6,7 @@ import "bajigong/standards"
 // whose it is, so that claims to different payers meet in one group.
 type Fund string
 
-// The kinds of funds, domain "fund kind". The list grows with the policies.
+// The kinds of funds. The list grows with the policies.
 const (
 	FundSkillUplift      Fund = "skill_uplift"      // 技能提升补贴
 	FundTraining         Fund = "training"          // 职业培训补贴
