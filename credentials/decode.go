@@ -138,13 +138,21 @@ func (g gray8) read() (text string, ok bool) {
 		}
 	}()
 	source := gozxing.NewLuminanceSourceFromImage(&image.Gray{Pix: g.pix, Stride: g.w, Rect: image.Rect(0, 0, g.w, g.h)})
+	// In about one of twenty of our dense codes the data holds something like a
+	// finder pattern, and the search settles on the wrong three. An undamaged
+	// upright code is read without that search. (The reader for several codes
+	// tries every three, but a picture full of such patterns keeps it for ever.)
 	hints := map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_TRY_HARDER: true}
+	pure := map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_PURE_BARCODE: true}
 	for _, binarizer := range []gozxing.Binarizer{gozxing.NewHybridBinarizer(source), gozxing.NewGlobalHistgramBinarizer(source)} {
 		bitmap, err := gozxing.NewBinaryBitmap(binarizer)
 		if err != nil {
 			continue
 		}
 		if result, err := qrcode.NewQRCodeReader().Decode(bitmap, hints); err == nil {
+			return result.GetText(), true
+		}
+		if result, err := qrcode.NewQRCodeReader().Decode(bitmap, pure); err == nil {
 			return result.GetText(), true
 		}
 	}
