@@ -1,0 +1,57 @@
+package web
+
+import "bajigong/registry"
+
+// releaseRequest says why a reservation is given up.
+type releaseRequest struct {
+	Reason string `json:"reason"`
+}
+
+func (s *Server) checkClaim(c *call, in registry.ClaimRequest) (registry.ClaimAnswer, error) {
+	return s.reg.CheckClaim(c.ctx, c.by, in)
+}
+
+func (s *Server) reserveClaim(c *call, in registry.ClaimRequest) (registry.ClaimAnswer, error) {
+	return s.reg.ReserveClaim(c.ctx, c.by, in)
+}
+
+func (s *Server) claims(c *call, _ none) (list[registry.ClaimView], error) {
+	page, err := c.page(pageMost)
+	if err != nil {
+		return list[registry.ClaimView]{}, err
+	}
+	out, next, err := s.reg.Claims(c.ctx, c.by, page)
+	return listOf(out, next), err
+}
+
+func (s *Server) claim(c *call, _ none) (registry.ClaimView, error) {
+	id, err := c.param("id")
+	if err != nil {
+		return registry.ClaimView{}, err
+	}
+	return s.reg.ClaimByID(c.ctx, c.by, id)
+}
+
+func (s *Server) confirmClaim(c *call, in registry.Payment) (registry.ClaimView, error) {
+	id, err := c.param("id")
+	if err != nil {
+		return registry.ClaimView{}, err
+	}
+	return s.reg.ConfirmClaim(c.ctx, c.by, id, in)
+}
+
+func (s *Server) releaseClaim(c *call, in releaseRequest) (registry.ClaimView, error) {
+	id, err := c.param("id")
+	if err != nil {
+		return registry.ClaimView{}, err
+	}
+	return s.reg.ReleaseClaim(c.ctx, c.by, id, in.Reason)
+}
+
+func (s *Server) refundClaim(c *call, in registry.Refund) (registry.ClaimView, error) {
+	id, err := c.param("id")
+	if err != nil {
+		return registry.ClaimView{}, err
+	}
+	return s.reg.RefundClaim(c.ctx, c.by, id, in)
+}

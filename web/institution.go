@@ -1,0 +1,174 @@
+package web
+
+import (
+	"context"
+	"sync"
+
+	"bajigong/credentials"
+	"bajigong/credentials/jws"
+	"bajigong/evaluators"
+	"bajigong/registry"
+	"bajigong/standards"
+)
+
+// newInstitution is an institution to be admitted.
+type newInstitution struct {
+	Name   string `json:"name"`
+	USCC   string `json:"uscc"`   // 统一社会信用代码
+	Region string `json:"region"` // GB/T 2260, six digits
+}
+
+// newFiling is a filing 备案 to be recorded.
+type newFiling struct {
+	Institution string                   `json:"institution"`
+	Class       evaluators.Class         `json:"class"`
+	Code        string                   `json:"code"`
+	Province    string                   `json:"province"`
+	Site        string                   `json:"site"`
+	SiteName    string                   `json:"site_name,omitempty"`
+	SiteAddress string                   `json:"site_address,omitempty"`
+	Authority   string                   `json:"authority"`
+	From        standards.Date           `json:"from"`
+	Until       standards.Date           `json:"until"`
+	Scope       []evaluators.ScopeItem   `json:"scope"`
+	Ranges      []evaluators.SerialRange `json:"ranges,omitempty"`
+	Document    string                   `json:"document"`
+}
+
+// newDecision is a decision to be recorded. Filing and Occupation narrow what it
+// hits.
+type newDecision struct {
+	Institution    string          `json:"institution"`
+	Filing         string          `json:"filing,omitempty"`
+	Occupation     string          `json:"occupation,omitempty"`
+	Kind           evaluators.Kind `json:"kind"`
+	Effective      standards.Date  `json:"effective"`
+	Document       string          `json:"document,omitempty"`
+	Basis          string          `json:"basis"`
+	Reason         string          `json:"reason,omitempty"`
+	FinishSessions []string        `json:"finish_sessions,omitempty"`
+}
+
+// filingView is a filing with where it stands today.
+type filingView struct {
+	evaluators.Filing
+	Prefix string                        `json:"prefix"` // first 13 characters of its numbers
+	Status credentials.InstitutionStatus `json:"status"`
+}
+
+// institutionView is an institution of the public directory.
+type institutionView struct {
+	registry.Institution
+	Filings   []filingView `json:"filings"`
+	Decisions *hidden      `json:"decisions,omitempty"`
+}
+
+func (s *Server) admitInstitution(c *call, in newInstitution) (evaluators.Institution, error) {
+	return s.reg.AdmitInstitution(c.ctx, c.by, evaluators.Institution{Name: in.Name, USCC: in.USCC, Region: in.Region})
+}
+
+func (s *Server) institution(c *call, _ none) (registry.Institution, error) {
+	id, err := c.param("id")
+	if err != nil {
+		return registry.Institution{}, err
+	}
+	return s.reg.InstitutionByID(c.ctx, c.by, id)
+}
+
+func (s *Server) recordFiling(c *call, in newFiling) (evaluators.Filing, error) {
+	return s.reg.RecordFiling(c.ctx, c.by, evaluators.Filing{
+		Institution: in.Institution, Class: in.Class, Code: in.Code, Province: in.Province, Site: in.Site, SiteName: in.SiteName,
+		SiteAddress: in.SiteAddress, Authority: in.Authority, From: in.From, Until: in.Until, Scope: in.Scope, Ranges: in.Ranges, Document: in.Document})
+}
+
+func (s *Server) recordDecision(c *call, in newDecision) (evaluators.Decision, error) {
+	return s.reg.RecordDecision(c.ctx, c.by, evaluators.Decision{
+		Target: evaluators.Target{Institution: in.Institution, Filing: in.Filing, Occupation: in.Occupation},
+		Kind:   in.Kind, Effective: in.Effective, Document: in.Document, Basis: in.Basis, Reason: in.Reason, FinishSessions: in.FinishSessions})
+}
+
+func (s *Server) institutions(c *call, _ none) (list[institutionView], error) {
+	page, err := c.page(pageMost)
+	if err != nil {
+		return list[institutionView]{}, err
+	}
+	out, next, err := s.institutionViews(c.ctx, page)
+	return listOf(out, next), err
+}
+
+// institutionViews is one page of the directory with the status of each filing.
+func (s *Server) institutionViews(ctx context.Context, page registry.Page) ([]institutionView, string, error) {
+	found, next, err := s.reg.Institutions(ctx, page)
+	if err != nil {
+		return nil, "", err
+	}
+	directory, err := s.directory.open(ctx, s.reg)
+	if err != nil {
+		return nil, "", err
+	}
+	today := string(standards.DateOf(s.reg.Config().Now()))
+	var out []institutionView
+	for _, inst := range found {
+		v := institutionView{Institution: inst, Filings: []filingView{}}
+		for _, f := range inst.Filings {
+			one := filingView{Filing: f, Prefix: f.Prefix()}
+			if d, ok := directory.Institution(f.Prefix()); ok {
+				one.Status = d.StatusAt(today)
+			}
+			v.Filings = append(v.Filings, one)
+		}
+		out = append(out, v)
+	}
+	return out, next, nil
+}
+
+// directoryCache keeps the opened directory as long as the signed one is the
+// same text.
+type directoryCache struct {
+	mu     sync.Mutex
+	signed string
+	opened credentials.Directory
+}
+
+func (d *directoryCache) open(ctx context.Context, reg *registry.Registry) (credentials.Directory, error) {
+	signed, err := reg.Directory(ctx)
+	if err != nil {
+		return credentials.Directory{}, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.signed == signed {
+		return d.opened, nil
+	}
+	keys, err := jws.NewKeySet(reg.Config().Keys.Public().Keys(jws.Directory)...)
+	if err != nil {
+		return credentials.Directory{}, err
+	}
+	opened, err := credentials.OpenDirectory(signed, keys)
+	if err != nil {
+		return credentials.Directory{}, err
+	}
+	d.signed, d.opened = signed, opened
+	return opened, nil
+}
+
+func (s *Server) occupations(c *call, _ none) (list[standards.Occupation], error) {
+	page, err := c.page(pageMost)
+	if err != nil {
+		return list[standards.Occupation]{}, err
+	}
+	out, next, err := s.reg.Occupations(c.ctx, page)
+	return listOf(out, next), err
+}
+
+func (s *Server) occupation(c *call, _ none) (standards.Occupation, error) {
+	code, err := c.param("code")
+	if err != nil {
+		return standards.Occupation{}, err
+	}
+	return s.reg.OccupationByCode(c.ctx, code)
+}
+
+func (s *Server) catalogue(_ *call, _ none) (list[standards.Occupation], error) {
+	return listOf(s.reg.Starter().Occupations(), ""), nil
+}

@@ -1,0 +1,136 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"bajigong/registry"
+	"bajigong/registry/registrytest"
+	"bajigong/standards"
+)
+
+// TestPictures takes pictures of every page with a browser, at the width of a
+// phone and of a desk, light and dark, and sees to it that nothing is wider than
+// the phone:
+//
+//	BAJIGONG_PICTURES=/tmp/pictures go test -run TestPictures ./web
+func TestPictures(t *testing.T) {
+	dir := os.Getenv("BAJIGONG_PICTURES")
+	if dir == "" {
+		t.Skip("set BAJIGONG_PICTURES to a folder; it needs a Chromium")
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(t, func(c *Config) {
+		c.DemoNotice, c.DemoNoticeEN = "演示系统：人员、机构和证书均为虚构", "Demonstration: nobody and nothing in it is real"
+	})
+	paths := s.scenery()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		if err := s.server.Serve(ln); err != nil {
+			t.Error(err)
+		}
+	}()
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.Flag("lang", "zh-CN"))
+	alloc, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	defer cancel()
+	tab, cancel := chromedp.NewContext(alloc)
+	defer cancel()
+	tab, cancel = context.WithTimeout(tab, 4*time.Minute)
+	defer cancel()
+	for _, p := range paths {
+		for _, width := range []int64{390, 1280} {
+			for _, scheme := range []string{"light", "dark"} {
+				wide, picture, err := shoot(tab, p, "http://"+ln.Addr().String(), width, scheme)
+				if err != nil {
+					t.Fatalf("%s: %v", p.name, err)
+				}
+				if wide > width {
+					t.Errorf("%s at %d px is %d px wide", p.name, width, wide)
+				}
+				name := fmt.Sprintf("%s-%d-%s.png", p.name, width, scheme)
+				if err := os.WriteFile(filepath.Join(dir, name), picture, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+}
+
+func shoot(tab context.Context, p scene, origin string, width int64, scheme string) (wide int64, picture []byte, err error) {
+	steps := append([]chromedp.Action[chromedp.Void]{
+		chromedp.EmulateViewport(width, 844),
+		chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+			_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}, Media: p.media})
+			return err
+		}),
+		chromedp.Navigate(origin + p.path),
+	}, p.act...)
+	if err := chromedp.Do(tab, append(steps, chromedp.WaitVisible(chromedp.CSS("footer.end")))...); err != nil {
+		return 0, nil, err
+	}
+	if wide, err = chromedp.Run(tab, chromedp.Evaluate[int64]("document.documentElement.scrollWidth")); err != nil {
+		return 0, nil, err
+	}
+	picture, err = chromedp.Run(tab, chromedp.FullScreenshot(100))
+	return wide, picture, err
+}
+
+// scene is a page and what is done on it before the picture.
+type scene struct {
+	name, path string
+	act        []chromedp.Action[chromedp.Void]
+	media      string // of the style sheet; the screen when empty
+}
+
+// scenery is a small register with a page of each kind.
+func (s *siteTest) scenery() []scene {
+	s.t.Helper()
+	other := s.MustAdmit(2)
+	issued := s.MustCertificates(s.issuer, 0, 15)
+	ctx := context.Background()
+	for i, kind := range []registry.ChangeKind{registry.ChangeVoid, registry.ChangeCancel, registry.ChangeSuspend} {
+		if _, err := s.ChangeCertificate(ctx, s.Authority, issued[i+1].Number, registry.NewChange{Kind: kind, Document: "苏人社撤〔2026〕3号", Reason: "测试"}); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	s.Clock.Add(30 * time.Hour)
+	s.do("authority", "POST", "/api/v1/decisions", newDecision{Institution: s.issuer.Institution.ID, Kind: "exit_voluntary", Effective: standards.DateOf(s.Clock.Now()), Basis: "自愿退出申请"}).want(201)
+	plan := s.MustPlan(other)
+	before := s.Clock.Now()
+	s.MustPublicise(other, plan, registrytest.CSV(100, 112))
+	s.Clock.Set(before.Add(50 * time.Hour))
+	c := issued[0]
+	return []scene{
+		{"home", "/", nil, ""},
+		{"home-en", "/?lang=en", nil, ""},
+		{"home-found", "/", []chromedp.Action[chromedp.Void]{chromedp.SendKeys(chromedp.CSS("#number"), c.Number), chromedp.SendKeys(chromedp.CSS("#name"), c.Name), chromedp.Click(chromedp.CSS("form button")), chromedp.WaitVisible(chromedp.CSS(".verdict"))}, ""},
+		{"home-wrong", "/", []chromedp.Action[chromedp.Void]{chromedp.SendKeys(chromedp.CSS("#number"), "S00003205830X253000001"), chromedp.Click(chromedp.CSS("form button")), chromedp.WaitVisible(chromedp.CSS("#problems"))}, ""},
+		{"valid", "/c/" + string(c.Handle), nil, ""},
+		{"valid-en", "/c/" + string(c.Handle) + "?lang=en", nil, ""},
+		{"valid-long", "/c/" + string(issued[13].Handle), []chromedp.Action[chromedp.Void]{chromedp.Click(chromedp.CSS("summary"))}, ""},
+		{"valid-print", "/c/" + string(c.Handle), nil, "print"},
+		{"voided", "/c/" + string(issued[1].Handle), nil, ""},
+		{"cancelled", "/c/" + string(issued[2].Handle), nil, ""},
+		{"suspended", "/c/" + string(issued[3].Handle), nil, ""},
+		{"unknown", "/c/0000000000000", nil, ""},
+		{"verify", "/verify", nil, ""},
+		{"directory", "/directory", nil, ""},
+		{"publicity", "/publicity", nil, ""},
+		{"session", "/publicity/" + plan.ID, nil, ""},
+		{"missing", "/nowhere", nil, ""},
+	}
+}

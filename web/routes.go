@@ -1,0 +1,281 @@
+package web
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"bajigong/registry"
+)
+
+// access says who may call a route at all. What they may do is for the registry.
+type access string
+
+// The kinds of access.
+const (
+	public   access = "public"
+	optional access = "optional" // a key shows more
+	keyed    access = "key"
+)
+
+// repetition says how a creating request can be repeated without doing it twice.
+type repetition string
+
+// The kinds of repetition.
+const (
+	repeatsItself repetition = ""    // repeating changes nothing by itself
+	withKey       repetition = "key" // an Idempotency-Key is honoured
+	notIdempotent repetition = "no"  // an Idempotency-Key is refused
+)
+
+// parameter is one of a query.
+type parameter struct {
+	Name, Description string
+	Enum              []string
+	Integer           bool
+}
+
+// answer is an answer other than the JSON of the success or a problem.
+type answer struct {
+	Status      int
+	Media       string // no body when empty
+	Description string
+}
+
+// route is one row of the table: the router, the limits and the document are
+// made from it.
+type route struct {
+	Method, Path, Tag string
+	Summary           string
+	Description       string
+	Access            access
+	Limit             limitName
+	Success           int   // 200 when zero
+	Body              int64 // limit of what is sent; see bodyLimit
+	Time              time.Duration
+	Idempotent        repetition
+	CORS              bool
+	Query             []parameter
+	Takes             []string // media types of the body when it is not JSON
+	Answers           []answer // instead of JSON, or besides
+	endpoint
+}
+
+func (r route) status() int {
+	if r.Success == 0 {
+		return fiber.StatusOK
+	}
+	return r.Success
+}
+
+func (r route) timeout() time.Duration {
+	if r.Time == 0 {
+		return 15 * time.Second
+	}
+	return r.Time
+}
+
+// bodyLimit is 16 KB for the public and 1 MB for accounts unless the table says
+// otherwise.
+func (r route) bodyLimit() int64 {
+	switch {
+	case r.Body != 0:
+		return r.Body
+	case r.Access == keyed:
+		return bodyLimit
+	}
+	return 16 << 10
+}
+
+// pattern is the path as fiber writes it.
+func (r route) pattern() string {
+	out := strings.ReplaceAll(r.Path, "{path}", "*")
+	return strings.NewReplacer("{", ":", "}", "").Replace(out)
+}
+
+const imageBody = 8 << 20
+
+var (
+	paging = []parameter{{Name: "cursor", Description: "next of the page before"},
+		{Name: "limit", Description: "1 to 500; 50 when absent", Integer: true}}
+	language = parameter{Name: "lang", Description: "language of the page", Enum: []string{"zh", "en"}}
+	pageHTML = []answer{{200, "text/html", "the page"}}
+)
+
+// routes is the table. Its order is that of the document.
+func routes() []route {
+	return slices.Concat(pageRoutes(), publicRoutes(), trustRoutes(), authorityRoutes(), sessionRoutes(), certificateRoutes(), claimRoutes(), operatorRoutes())
+}
+
+func pageRoutes() []route {
+	pages := []route{
+		{Method: "GET", Path: "/", Summary: "Home page with the look-up form", endpoint: raw((*Server).homePage)},
+		{Method: "POST", Path: "/", Summary: "Look up by number and name or document, answered as a page", Limit: limitLookup,
+			Takes: []string{fiber.MIMEApplicationForm}, endpoint: raw((*Server).lookupPage)},
+		{Method: "GET", Path: "/verify", Summary: "Form to check a code", endpoint: raw((*Server).verifyPage)},
+		{Method: "POST", Path: "/verify", Summary: "Check a pasted code or a picture of it, answered as a page", Limit: limitVerify,
+			Body: imageBody, Time: 30 * time.Second, Takes: []string{fiber.MIMEApplicationForm, fiber.MIMEMultipartForm}, endpoint: raw((*Server).verifyCodePage)},
+		{Method: "GET", Path: "/directory", Summary: "Directory of institutions", Query: paging[:1], endpoint: raw((*Server).directoryPage)},
+		{Method: "GET", Path: "/publicity", Summary: "Sessions in publicity", Query: paging[:1], endpoint: raw((*Server).publicityPage)},
+		{Method: "GET", Path: "/publicity/{id}", Summary: "Who passed in a session in publicity", Query: paging[:1], endpoint: raw((*Server).publicSessionPage)},
+	}
+	for i := range pages {
+		pages[i].Tag, pages[i].Access, pages[i].Answers = "pages", public, pageHTML
+		pages[i].Query = append([]parameter{language}, pages[i].Query...)
+	}
+	return append(pages, route{Method: "GET", Path: "/static/{file}", Tag: "pages", Access: public, Summary: "Style sheet and icon, named by their content",
+		Answers: []answer{{200, "text/css", "the file"}}, endpoint: raw((*Server).staticFile)})
+}
+
+func publicRoutes() []route {
+	return []route{
+		{Method: "GET", Path: "/c/{handle}", Tag: "verdict", Access: public, Query: []parameter{language},
+			Summary:     "Verdict on the certificate behind a QR code",
+			Description: "A page for people, JSON with Accept: application/json. An unknown or malformed handle is 404 with a verdict: not found is not false.",
+			Answers:     []answer{{200, "text/html", "the page"}, {404, "", "unknown-certificate, in the same forms"}, {406, "", "neither HTML nor JSON is accepted"}},
+			endpoint:    rawOf[verdictJSON]((*Server).verdictByHandle)},
+		{Method: "POST", Path: "/api/v1/verify", Tag: "verdict", Access: public, Limit: limitVerify,
+			Summary:     "Verdict on what was read from a QR code",
+			Description: "token is the whole text of the code, the digits in it, or the compact JWS. Whatever is none of these is 400.",
+			endpoint:    api((*Server).verify)},
+		{Method: "POST", Path: "/api/v1/lookup", Tag: "verdict", Access: public, Limit: limitLookup,
+			Summary:     "Verdict for somebody who has the number and one more fact",
+			Description: "What does not match answers like a number that is not there.",
+			endpoint:    api((*Server).lookup)},
+		{Method: "GET", Path: "/api/v1/institutions", Tag: "directory", Access: public, CORS: true, Query: paging, Summary: "Directory of institutions with their filings",
+			endpoint: api((*Server).institutions)},
+		{Method: "GET", Path: "/api/v1/occupations", Tag: "directory", Access: public, CORS: true, Query: paging, Summary: "The imported classification of occupations",
+			endpoint: api((*Server).occupations)},
+		{Method: "GET", Path: "/api/v1/occupations/{code}", Tag: "directory", Access: public, CORS: true, Summary: "One occupation",
+			endpoint: api((*Server).occupation)},
+		{Method: "GET", Path: "/api/v1/catalogue", Tag: "directory", Access: public, CORS: true, Summary: "The embedded catalogue of commonly examined occupations, with trades and levels",
+			endpoint: api((*Server).catalogue)},
+	}
+}
+
+func trustRoutes() []route {
+	rows := []route{
+		{Path: "/keys/{purpose}.json", Summary: "Public keys for one purpose: qr, vc, status, decision or directory", Answers: []answer{{200, "application/jwk-set+json", "JWK set"}},
+			endpoint: raw((*Server).keysFor)},
+		{Path: "/.well-known/jwks.json", Summary: "Public keys of credentials and status lists", Answers: []answer{{200, "application/jwk-set+json", "JWK set"}},
+			endpoint: raw((*Server).wellKnownKeys)},
+		{Path: "/status/{list}", Summary: "A status list, such as revocation-0", Answers: []answer{{200, "application/vc+jwt", "BitstringStatusListCredential"}},
+			endpoint: raw((*Server).statusList)},
+		{Path: "/directory.jws", Summary: "The signed directory for offline verifiers", Answers: []answer{{200, "application/jose", "compact JWS"}},
+			endpoint: raw((*Server).signedDirectory)},
+		{Path: "/log/checkpoint", Summary: "The newest signed checkpoint of the audit log (C2SP tlog-checkpoint)", Answers: []answer{{200, "text/plain", "signed note"}},
+			endpoint: raw((*Server).logCheckpoint)},
+		{Path: "/log/key", Summary: "The verification key of checkpoints", Answers: []answer{{200, "text/plain", "key in the note format"}},
+			endpoint: raw((*Server).logKey)},
+		{Path: "/log/tile/{path}", Summary: "A tile of the audit log (C2SP tlog-tiles)", Answers: []answer{{200, "application/octet-stream", "hashes or entries"}},
+			endpoint: raw((*Server).logTile)},
+	}
+	for i := range rows {
+		rows[i].Method, rows[i].Tag, rows[i].Access, rows[i].CORS = "GET", "trust", public, true
+	}
+	return append(rows, route{Method: "GET", Path: "/api/v1/log/entries/{index}", Tag: "trust", Access: optional, CORS: true,
+		Summary:     "An entry of the audit log with its proof",
+		Description: "Whom the entry concerns gets the event with it. 409 log_pending: no checkpoint has it yet; ask again.",
+		Answers:     []answer{{200, "application/json", "a bundle for `bajigong audit`"}}, endpoint: raw((*Server).logEntry)})
+}
+
+func authorityRoutes() []route {
+	return keyedRoutes("authority", []route{
+		{Method: "POST", Path: "/api/v1/institutions", Success: 201, Idempotent: withKey, Summary: "Admit an institution", endpoint: api((*Server).admitInstitution)},
+		{Method: "GET", Path: "/api/v1/institutions/{id}", Summary: "An institution with all that is recorded on it", endpoint: api((*Server).institution)},
+		{Method: "POST", Path: "/api/v1/filings", Success: 201, Idempotent: withKey, Summary: "Record a filing of an institution", endpoint: api((*Server).recordFiling)},
+		{Method: "POST", Path: "/api/v1/decisions", Success: 201, Idempotent: withKey, Summary: "Record a suspension, its end, or an exit", endpoint: api((*Server).recordDecision)},
+		{Method: "POST", Path: "/api/v1/accounts", Success: 201, Idempotent: withKey, Summary: "Make an account", endpoint: api((*Server).createAccount)},
+		{Method: "POST", Path: "/api/v1/keys", Success: 201, Idempotent: notIdempotent, Summary: "Make an API key; its secret is shown this once", endpoint: api((*Server).issueKey)},
+		{Method: "DELETE", Path: "/api/v1/keys/{id}", Summary: "Revoke an API key", endpoint: api((*Server).revokeKey)},
+	})
+}
+
+func sessionRoutes() []route {
+	return keyedRoutes("sessions", []route{
+		{Method: "GET", Path: "/api/v1/sessions", Query: append([]parameter{{Name: "institution", Description: "id; the caller's own when absent"}}, paging...),
+			Summary: "Sessions of an institution", endpoint: api((*Server).sessions)},
+		{Method: "POST", Path: "/api/v1/sessions", Success: 201, Idempotent: withKey, Summary: "File the plan of a session", endpoint: api((*Server).planSession)},
+		{Method: "GET", Path: "/api/v1/sessions/{id}", Summary: "One session", endpoint: api((*Server).session)},
+		{Method: "POST", Path: "/api/v1/sessions/{id}/results", Body: registry.ResultsMaxBytes + 64<<10, Time: 4 * time.Minute,
+			Takes:       []string{"text/csv", fiber.MIMEMultipartForm},
+			Query:       []parameter{{Name: "accept", Description: "take the rows without mistakes and answer the others", Enum: []string{"good-rows"}}},
+			Summary:     "Upload results as CSV: as the body, or as the file of a form",
+			Description: "A file with any bad row is refused as a whole, with a reason for each row, unless accept=good-rows. The same file again changes nothing.",
+			endpoint:    rawOf[registry.UploadReport]((*Server).uploadResults)},
+		{Method: "POST", Path: "/api/v1/sessions/{id}/publicity", Summary: "Begin the publicity of the results", endpoint: api((*Server).startPublicity)},
+		{Method: "POST", Path: "/api/v1/sessions/{id}/certificates", Time: 30 * time.Second, Success: 201, Summary: "Issue the certificates of a session",
+			Description: "Takes no rows: what was publicised is issued, all or none. 202 while it goes on: ask again, or follow /batch. 200 when it had been issued before.",
+			Answers:     []answer{{200, fiber.MIMEApplicationJSON, "issued before"}, {202, fiber.MIMEApplicationJSON, "not yet ended"}},
+			endpoint:    api((*Server).issue)},
+		{Method: "GET", Path: "/api/v1/sessions/{id}/certificates", Query: paging, Summary: "The certificates of a session", endpoint: api((*Server).certificatesOfSession)},
+		{Method: "GET", Path: "/api/v1/sessions/{id}/batch", Summary: "How far the issue of a session has come", endpoint: api((*Server).batch)},
+		{Method: "POST", Path: "/api/v1/sessions/{id}/batch/abort", Summary: "End an unfinished batch; its numbers are burnt", endpoint: api((*Server).abortBatch)},
+	})
+}
+
+func certificateRoutes() []route {
+	rows := []route{
+		{Method: "POST", Path: "/api/v1/certificates", Success: 201, Summary: "Register certificates from elsewhere, all or none", endpoint: api((*Server).registerElsewhere)},
+		{Method: "GET", Path: "/api/v1/certificates/{number}", Summary: "A certificate, for its institution and the authority", endpoint: api((*Server).certificate)},
+		{Method: "GET", Path: "/api/v1/certificates/{number}/qr.png", Query: []parameter{{Name: "scale", Description: "pixels per module, 1 to 40; 8 when absent", Integer: true}},
+			Summary: "Its QR code as PNG", Answers: []answer{{200, "image/png", "the code"}}, endpoint: raw((*Server).qrPNG)},
+		{Method: "GET", Path: "/api/v1/certificates/{number}/qr.svg", Summary: "Its QR code as SVG", Answers: []answer{{200, "image/svg+xml", "the code"}}, endpoint: raw((*Server).qrSVG)},
+	}
+	for _, change := range []struct {
+		path, summary string
+		kind          registry.ChangeKind
+	}{
+		{"voiding", "Void a certificate 撤销: it was never valid", registry.ChangeVoid},
+		{"cancellation", "Cancel a certificate 注销: it ends on a date", registry.ChangeCancel},
+		{"suspension", "Suspend a certificate 暂停 while it is under review", registry.ChangeSuspend},
+		{"resumption", "Resume a suspended certificate 恢复", registry.ChangeResume},
+	} {
+		rows = append(rows, route{Method: "POST", Path: "/api/v1/certificates/{number}/" + change.path, Idempotent: withKey, Summary: change.summary,
+			endpoint: api(changeCertificate(change.kind))})
+	}
+	return keyedRoutes("certificates", rows)
+}
+
+func claimRoutes() []route {
+	return keyedRoutes("claims", []route{
+		{Method: "POST", Path: "/api/v1/claims/check", Summary: "Say whether a claim could be reserved, with every failing rule", endpoint: api((*Server).checkClaim)},
+		{Method: "POST", Path: "/api/v1/claims", Summary: "Reserve a claim 锁定",
+			Description: "200 whether it is allowed, denied or held: outcome says which. The same reference and content gives the same answer, so no Idempotency-Key is needed.",
+			endpoint:    api((*Server).reserveClaim)},
+		{Method: "GET", Path: "/api/v1/claims", Query: paging, Summary: "The caller's own claims", endpoint: api((*Server).claims)},
+		{Method: "GET", Path: "/api/v1/claims/{id}", Summary: "One claim", endpoint: api((*Server).claim)},
+		{Method: "POST", Path: "/api/v1/claims/{id}/confirm", Summary: "Record the payment 确认发放", endpoint: api((*Server).confirmClaim)},
+		{Method: "POST", Path: "/api/v1/claims/{id}/release", Summary: "Give a reservation up 解除锁定", endpoint: api((*Server).releaseClaim)},
+		{Method: "POST", Path: "/api/v1/claims/{id}/refund", Summary: "Record that the money came back 追回", endpoint: api((*Server).refundClaim)},
+	})
+}
+
+func keyedRoutes(tag string, rows []route) []route {
+	for i := range rows {
+		rows[i].Tag, rows[i].Access = tag, keyed
+	}
+	return rows
+}
+
+func operatorRoutes() []route {
+	rows := []route{
+		{Path: "/openapi.json", Summary: "This document", CORS: true, Answers: []answer{{200, fiber.MIMEApplicationJSON, "OpenAPI 3.1"}}, endpoint: raw((*Server).openAPI)},
+		{Path: "/healthz", Summary: "The process answers", Answers: []answer{{200, "text/plain", "ok"}}, endpoint: raw((*Server).healthz)},
+		{Path: "/readyz", Summary: "The store answers", Answers: []answer{{200, "text/plain", "ok"}, {503, "", "not ready"}}, endpoint: raw((*Server).readyz)},
+		{Path: metricsPath, Summary: "Counts and durations of requests in the text format of Prometheus, when the operator serves them",
+			Answers: []answer{{200, "text/plain", "figures"}}, endpoint: raw((*Server).metricsText)},
+	}
+	for i := range rows {
+		rows[i].Method, rows[i].Tag, rows[i].Access = "GET", "operation", public
+	}
+	return rows
+}
+
+const metricsPath = "/metrics"
+
+func withoutMetrics(table []route) []route {
+	return slices.DeleteFunc(table, func(r route) bool { return r.Path == metricsPath })
+}
