@@ -1,0 +1,507 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"bajigong/internal/fail"
+	"bajigong/registry"
+	"bajigong/registry/policy"
+	"bajigong/standards"
+)
+
+func claimCommand(w world) *cobra.Command {
+	var server serverFlags
+	cmd := &cobra.Command{
+		Use:   "claim",
+		Short: "补贴申领：核验、锁定、确认、解除、追回 (claims: nobody is paid twice)",
+		Long: `claim 用补贴经办机构的接口密钥办理申领：
+
+  check     核验：逐条列出不符的规定（政策条款）和金额计算，不留记录
+  reserve   锁定：同一事项只有一家能锁定，默认 90 天后自动解除
+  confirm   确认发放
+  release   解除锁定
+  refund    追回
+  show      查看一笔申领
+
+退出码：0 可以发放（已锁定、已记录）；1 不予发放，或须补充材料；3 申领信息有误。
+缺少外部事实（参保、在职等）时答复“待补充”，不会按不符处理。
+
+Exit codes: 0 may be paid; 1 refused, or something must be supplied first; 3 the
+request has mistakes. Other payers' claims show as a date and a reason only.`,
+		Example: `  bajigong claim check --file request.json
+  bajigong claim reserve --reference KS-2026-0001 --fund skill_uplift --certificate S000032058300253000001 \
+      --name 张三 --document … --fact employed=yes --fact-source 昆山社保 --fact-reference SB-9 --fact-at 2026-03-20
+  bajigong claim confirm c-… --payment PAY-77 --paid-on 2026-03-31 --amount 2000
+  bajigong claim release c-… --reason 本人撤回`,
+	}
+	server.add(cmd.PersistentFlags(), w)
+	return group(cmd, claimCheck(w, &server), claimReserve(w, &server), claimConfirm(w, &server),
+		claimRelease(w, &server), claimRefund(w, &server), claimShow(w, &server))
+}
+
+const claimsPath = "/api/v1/claims"
+
+func claimPath(id string, step string) string {
+	path := claimsPath + "/" + url.PathEscape(id)
+	if step != "" {
+		path += "/" + step
+	}
+	return path
+}
+
+// requestFlags say a claim: in a file, or in flags. Flags count over the file.
+type requestFlags struct {
+	file     string
+	in       registry.ClaimRequest
+	fund     string
+	received string
+	facts    []string
+	source   string
+	ref      string
+	at       string
+}
+
+func (f *requestFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.file, "file", "", "申领信息 JSON 文件，“-”为标准输入；命令行上的个人信息他人可见，宜用文件 (request as JSON; keeps personal data off the command line)")
+	flags.StringVar(&f.in.Reference, "reference", "", "本机构的申领流水号；锁定时必填 (the payer's own reference)")
+	flags.StringVar(&f.in.Policy, "policy", "", "政策编号；不填则按资金类别取本地区现行政策 (id of the policy)")
+	flags.StringVar(&f.fund, "fund", "", "资金类别，例如 skill_uplift (kind of fund)")
+	flags.StringVar(&f.in.Certificate, "certificate", "", "证书编号 (certificate number)")
+	flags.StringVar(&f.in.Name, "name", "", "姓名 (name)")
+	flags.StringVar(&f.in.Document, "document", "", "证件号码 (document number)")
+	flags.StringVar(&f.in.DocumentKind, "document-kind", "", "证件类型，默认居民身份证 (kind of document)")
+	flags.StringVar(&f.received, "received", "", "受理日期，默认今天 (day of receipt)")
+	flags.StringArrayVar(&f.facts, "fact", nil, "外部事实 名称=值，可多次，例如 employed=yes insured_months=36 (outside fact)")
+	flags.StringVar(&f.source, "fact-source", "", "这些事实由谁提供 (who states them)")
+	flags.StringVar(&f.ref, "fact-reference", "", "凭据编号 (where they can be looked up again)")
+	flags.StringVar(&f.at, "fact-at", "", "核查日期或时间，默认现在 (when they were looked up)")
+}
+
+const requestExample = `
+request.json:
+  {"reference": "KS-2026-0001", "fund": "skill_uplift", "certificate": "S000032058300253000001",
+   "name": "…", "document": "…", "received": "2026-03-20",
+   "facts": {"employed": {"value": "yes", "source": "昆山社保", "at": "2026-03-20T02:00:00Z", "reference": "SB-9"}}}`
+
+// request reads the claim.
+func (f *requestFlags) request(w world) (registry.ClaimRequest, error) {
+	var out registry.ClaimRequest
+	if f.file != "" {
+		b, err := readInput(w, f.file, 1<<20)
+		if err != nil {
+			return out, err
+		}
+		dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(b, []byte("\ufeff"))))
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(&out); err != nil {
+			return out, fail.New(fail.Invalid, "request_json", "the request is not JSON of the right form: %s", jsonFault(err)).
+				In("申领信息不是规定格式的 JSON：%s", jsonFault(err))
+		}
+	}
+	for to, value := range map[*string]string{
+		&out.Reference: f.in.Reference, &out.Policy: f.in.Policy, &out.Certificate: f.in.Certificate, &out.Name: f.in.Name,
+		&out.Document: f.in.Document, &out.DocumentKind: f.in.DocumentKind, (*string)(&out.Fund): f.fund,
+	} {
+		if value != "" {
+			*to = value
+		}
+	}
+	if f.received != "" {
+		day, err := standards.ParseDate(f.received)
+		if err != nil {
+			return out, err
+		}
+		out.Received = day
+	}
+	return out, f.addFacts(w, &out)
+}
+
+// jsonFault says where JSON is wrong without showing what stands there.
+func jsonFault(err error) string {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Sprintf("byte %d", syntax.Offset)
+	case errors.As(err, &kind):
+		return fmt.Sprintf("%s, byte %d", kind.Field, kind.Offset)
+	case strings.HasPrefix(err.Error(), "json: unknown field"):
+		return strings.TrimPrefix(err.Error(), "json: ")
+	}
+	return "not readable"
+}
+
+func (f *requestFlags) addFacts(w world, out *registry.ClaimRequest) error {
+	if len(f.facts) == 0 {
+		if f.source != "" || f.ref != "" || f.at != "" {
+			return usageError{errors.New("--fact-source、--fact-reference、--fact-at 须与 --fact 一起用 (they go with --fact)")}
+		}
+		return nil
+	}
+	at := w.now().UTC().Truncate(time.Second)
+	if f.at != "" {
+		var err error
+		if at, err = time.Parse(time.RFC3339, f.at); err != nil {
+			day, err := standards.ParseDate(f.at)
+			if err != nil {
+				return err
+			}
+			at = day.Time()
+		}
+	}
+	if out.Facts == nil {
+		out.Facts = policy.Facts{}
+	}
+	for _, text := range f.facts {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return usageError{fmt.Errorf("--fact %q 应为 名称=值 (a fact is written name=value)", text)}
+		}
+		out.Facts[policy.FactKind(strings.TrimSpace(name))] = policy.Fact{Value: strings.TrimSpace(value), Source: f.source, At: at.UTC(), Reference: f.ref}
+	}
+	return out.Facts.Validate()
+}
+
+func claimCheck(w world, server *serverFlags) *cobra.Command {
+	var f requestFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "核验能否发放，不留记录 (may it be paid? nothing is recorded)",
+		Long: `check 逐条核验政策规定，列出所有不符的规定及其条款、所有待补充的事实，以及金额的
+计算过程。不锁定：在此之后仍可能被其他机构先锁定。
+
+It lists every failing rule with its clause, everything missing, and the amount with
+its calculation. It reserves nothing.
+` + requestExample,
+		Example: `  bajigong claim check --file request.json
+  bajigong claim check --json < request.json --file - | jq .outcome`,
+		Args: exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return askClaim(cmd, w, server, &f, claimsPath+"/check", asJSON)
+		},
+	}
+	f.add(cmd.Flags())
+	cmd.Flags().BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
+	return cmd
+}
+
+func claimReserve(w world, server *serverFlags) *cobra.Command {
+	var f requestFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "reserve",
+		Short: "锁定 (reserve the right to pay)",
+		Long: `reserve 锁定一笔申领：在锁定期内其他机构不能发放同一事项。同一流水号、同一内容重复
+执行得到同一答复；内容不同则拒绝。不予锁定的也记录在案；待补充的不记录，流水号可再用。
+
+The same reference with the same content gets the same answer again, with another
+content it is refused. A refusal is recorded; a claim that is on hold is not.
+` + requestExample,
+		Example: `  bajigong claim reserve --file request.json`,
+		Args:    exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return askClaim(cmd, w, server, &f, claimsPath, asJSON)
+		},
+	}
+	f.add(cmd.Flags())
+	cmd.Flags().BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
+	return cmd
+}
+
+func askClaim(cmd *cobra.Command, w world, server *serverFlags, f *requestFlags, path string, asJSON bool) error {
+	in, err := f.request(w)
+	if err != nil {
+		return err
+	}
+	c, err := server.client(w, true)
+	if err != nil {
+		return err
+	}
+	var out registry.ClaimAnswer
+	if _, err := c.call(cmd.Context(), ask{method: http.MethodPost, path: path}, in, &out); err != nil {
+		return err
+	}
+	if asJSON {
+		err = printJSON(w.stdout, out)
+	} else {
+		printClaimAnswer(w, out)
+	}
+	if err == nil && out.Outcome != policy.Allow {
+		return errNo
+	}
+	return err
+}
+
+// outcomes are the answers in one line.
+var outcomes = map[policy.Outcome]string{
+	policy.Allow: "✓ 可以发放\n  may be paid",
+	policy.Deny:  "✕ 不予发放\n  refused",
+	policy.Hold:  "‖ 待补充后再定\n  on hold: something must be supplied or settled first",
+}
+
+func printClaimAnswer(w world, a registry.ClaimAnswer) {
+	fmt.Fprintln(w.stdout, outcomes[a.Outcome])
+	if a.Note != nil {
+		say(w.stdout, "  %s\n  %s\n", a.Note.ZH, a.Note.EN)
+	}
+	if a.Decision != nil {
+		printDecision(w, *a.Decision)
+	}
+	if a.Claim != nil {
+		fmt.Fprintln(w.stdout)
+		printClaim(w, *a.Claim)
+	}
+}
+
+func printDecision(w world, d policy.Decision) {
+	for _, f := range d.Failing {
+		say(w.stdout, "\n  ✕ %s\n    %s\n", f.ZH, f.EN)
+		clause(w, f.Clause, string(f.Reason))
+		if f.Detail.ZH != "" {
+			say(w.stdout, "    %s\n    %s\n", f.Detail.ZH, f.Detail.EN)
+		}
+		for _, b := range f.Blocks {
+			whose := "其他机构 another payer"
+			if b.Own {
+				whose = strings.TrimSpace("本机构 own " + b.Claim + " " + b.State.Name().ZH)
+			}
+			say(w.stdout, "    %s  %s\n", string(b.On), whose)
+		}
+		if f.InPrinciple {
+			fmt.Fprintln(w.stdout, "    条文为“原则上”：经批准的例外在系统外办理 (in principle: exceptions are approved outside)")
+		}
+	}
+	for _, m := range d.Missing {
+		say(w.stdout, "\n  ? %s\n    %s\n", m.ZH, m.EN)
+		clause(w, m.Clause, string(m.Reason))
+		if name, ok := strings.CutPrefix(m.Fact, "certificate."); ok {
+			say(w.stdout, "    证书信息 certificate: %s\n", name)
+		} else {
+			say(w.stdout, "    请提供 supply: --fact %s=…\n", m.Fact)
+		}
+	}
+	if len(d.Failing) == 0 && (d.Outcome == policy.Allow || len(d.Calculation) > 0) {
+		say(w.stdout, "\n  金额 amount  %s 元 (CNY)\n", d.Amount)
+		for _, step := range d.Calculation {
+			say(w.stdout, "    %s\n    %s\n", step.ZH, step.EN)
+		}
+	}
+	fmt.Fprintln(w.stdout)
+	name := fmt.Sprintf("%s v%d", d.Policy, d.Version)
+	if d.Sample {
+		name += "（示例政策，不得用于实际发放 a sample, not law）"
+	}
+	facts(w.stdout, [2]string{"政策 policy", name}, [2]string{"依据 document", d.Document}, [2]string{"适用日期 decided as of", string(d.On)})
+	for _, g := range d.Unknown {
+		say(w.stdout, "  条文未载明 the text is silent: %s — %s\n", g.ZH, g.EN)
+	}
+}
+
+func clause(w world, text, code string) {
+	if text != "" {
+		text += "  "
+	}
+	say(w.stdout, "    %s[%s]\n", text, code)
+}
+
+func printClaim(w world, c registry.ClaimView) {
+	pairs := [][2]string{
+		{"申领 claim", c.ID},
+		{"状态 state", fmt.Sprintf("%s (%s)", c.StateName.ZH, c.StateName.EN)},
+		{"流水号 reference", c.Reference},
+		{"证书编号 certificate", c.Certificate},
+		{"政策 policy", fmt.Sprintf("%s v%d", c.Policy, c.Version)},
+		{"金额 amount", c.Amount.String() + " 元 (CNY)"},
+		{"锁定 reserved", stamp(c.Reserved)},
+		{"到期 expires", stamp(c.Expires)},
+	}
+	if c.Outcome != policy.Allow {
+		var reasons []string
+		for _, r := range c.Reasons {
+			reasons = append(reasons, string(r))
+		}
+		pairs = append(pairs, [2]string{"原因 reasons", strings.Join(reasons, ", ")})
+	}
+	if r := c.Release; r != nil {
+		pairs = append(pairs, [2]string{"解除 released", stamp(r.At) + "  " + r.Reason})
+	}
+	if p := c.Payment; p != nil {
+		late := ""
+		if p.Late {
+			late = "（锁定结束后报来 reported late）"
+		}
+		pairs = append(pairs, [2]string{"发放 paid", fmt.Sprintf("%s  %s 元  %s%s", p.PaidOn, p.Amount, p.Reference, late)})
+	}
+	if r := c.Refund; r != nil {
+		again := "不恢复申领资格 may not claim again"
+		if r.Restores {
+			again = "恢复申领资格 may claim again"
+		}
+		pairs = append(pairs, [2]string{"追回 refunded", fmt.Sprintf("%s  %s 元  %s（%s）", stamp(r.At), r.Amount, r.Reason, again)})
+	}
+	if r := c.Recovery; r != nil && r.Closed.IsZero() {
+		pairs = append(pairs, [2]string{"须追回 to recover", r.Amount.String() + " 元 (CNY)"})
+	}
+	facts(w.stdout, append(pairs, [2]string{"日志 log entry", fmt.Sprint(c.LogIndex)})...)
+}
+
+// claimStep sends a step and prints the claim after it.
+func claimStep(cmd *cobra.Command, w world, server *serverFlags, a ask, in any, asJSON bool) error {
+	c, err := server.client(w, true)
+	if err != nil {
+		return err
+	}
+	var out registry.ClaimView
+	if _, err := c.call(cmd.Context(), a, in, &out); err != nil {
+		return err
+	}
+	if asJSON {
+		err = printJSON(w.stdout, out)
+	} else {
+		printClaim(w, out)
+	}
+	if err == nil && out.State.MustRecover() {
+		fmt.Fprintln(w.stderr, "✕ 重复发放：该笔已记录，款项须追回 (paid although the right was gone: it is recorded, and the money must come back)")
+		return errNo
+	}
+	return err
+}
+
+func claimConfirm(w world, server *serverFlags) *cobra.Command {
+	var pay registry.Payment
+	var paidOn, amount string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "confirm CLAIM",
+		Short: "确认发放 (record the payment)",
+		Long: `confirm 记录已经发放。同一支付流水号重复执行不会重复记录。锁定结束后才报来的发放也
+一律记录；若资格已被他人使用，记为重复发放并生成追回事项（退出码 1）。
+
+A payment is always recorded. If the right is gone by then, it is a payment to
+recover (exit code 1).`,
+		Example: `  bajigong claim confirm c-… --payment PAY-77 --paid-on 2026-03-31 --amount 2600.00`,
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if pay.PaidOn, err = standards.ParseDate(paidOn); err != nil {
+				return err
+			}
+			if pay.Amount, err = yuan(amount); err != nil {
+				return err
+			}
+			return claimStep(cmd, w, server, ask{method: http.MethodPost, path: claimPath(args[0], "confirm")}, pay, asJSON)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&pay.Reference, "payment", "", "支付流水号 (reference of the payment)")
+	flags.StringVar(&paidOn, "paid-on", "", "发放日期 (day of the payment)")
+	flags.StringVar(&amount, "amount", "", "金额，元 (amount in yuan, as decided)")
+	flags.BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
+	required(cmd, "payment", "paid-on", "amount")
+	return cmd
+}
+
+func yuan(text string) (policy.Fen, error) {
+	fen, ok := policy.ParseFen(text)
+	if !ok {
+		return 0, fail.New(fail.Invalid, "amount", "an amount is in yuan, like 2000 or 2600.50").In("金额以元为单位，形如 2000 或 2600.50")
+	}
+	return fen, nil
+}
+
+func claimRelease(w world, server *serverFlags) *cobra.Command {
+	var in struct {
+		Reason string `json:"reason"`
+	}
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "release CLAIM",
+		Short: "解除锁定 (give a reservation up)",
+		Long: `release 解除锁定，其他机构即可申领。原因不得含个人信息。
+The right is free at once. The reason holds nothing personal.`,
+		Example: `  bajigong claim release c-… --reason 本人撤回`,
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return claimStep(cmd, w, server, ask{method: http.MethodPost, path: claimPath(args[0], "release")}, in, asJSON)
+		},
+	}
+	cmd.Flags().StringVar(&in.Reason, "reason", "", "原因，1 至 200 字 (reason)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
+	required(cmd, "reason")
+	return cmd
+}
+
+func claimRefund(w world, server *serverFlags) *cobra.Command {
+	var in registry.Refund
+	var amount, restores string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "refund CLAIM",
+		Short: "追回 (record that the money came back)",
+		Long: `refund 记录款项已全额追回。--restores 须写明追回后本人能否再次申领；政策有规定的，
+须与规定一致。
+
+Whether the person may claim again has to be said: --restores yes or no.`,
+		Example: `  bajigong claim refund c-… --amount 2600.00 --reason 重复发放 --restores no`,
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if restores != policy.Yes && restores != policy.No {
+				return usageError{errors.New("--restores 应为 yes 或 no (restores is yes or no)")}
+			}
+			again := restores == policy.Yes
+			in.Restores = &again
+			var err error
+			if in.Amount, err = yuan(amount); err != nil {
+				return err
+			}
+			return claimStep(cmd, w, server, ask{method: http.MethodPost, path: claimPath(args[0], "refund")}, in, asJSON)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&amount, "amount", "", "金额，元 (amount in yuan)")
+	flags.StringVar(&in.Reason, "reason", "", "原因 (reason)")
+	flags.StringVar(&restores, "restores", "", "yes 或 no：本人能否再次申领 (may the person claim again)")
+	flags.BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
+	required(cmd, "amount", "reason", "restores")
+	return cmd
+}
+
+func claimShow(w world, server *serverFlags) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show CLAIM",
+		Short: "查看一笔申领 (show a claim)",
+		Long: `show 查看本机构的一笔申领；其他机构的申领视为不存在。
+Another payer's claim is not there for you.`,
+		Example: `  bajigong claim show c-…`,
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := server.client(w, true)
+			if err != nil {
+				return err
+			}
+			var out registry.ClaimView
+			if _, err := c.call(cmd.Context(), ask{method: http.MethodGet, path: claimPath(args[0], "")}, nil, &out); err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(w.stdout, out)
+			}
+			printClaim(w, out)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
+	return cmd
+}

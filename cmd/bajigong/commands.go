@@ -1,0 +1,11 @@
+package main
+
+import "github.com/spf13/cobra"
+
+func commands(w world) []*cobra.Command {
+	return []*cobra.Command{
+		initCommand(w), serveCommand(w), demoCommand(w),
+		issueCommand(w), verifyCommand(w), claimCommand(w),
+		occupationsCommand(w), keyCommand(w), auditCommand(w), checkCommand(w),
+	}
+}

@@ -1,0 +1,493 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/csv"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bajigong/credentials"
+	"bajigong/internal/fail"
+	"bajigong/registry"
+	"bajigong/standards"
+)
+
+func issueCommand(w world) *cobra.Command {
+	var server serverFlags
+	cmd := &cobra.Command{
+		Use:   "issue",
+		Short: "认定批次：计划、成绩、公示、发证 (sessions, from plan to certificates)",
+		Long: `issue 用评价机构的接口密钥办理一个认定批次，按次序四步：
+
+  1. plan          考试之前备案认定计划
+  2. results       考试之后上报成绩表（CSV）；有误的行逐行说明，不会只存一半
+  3. publicity     公示，至少 5 个工作日
+  4. certificates  公示期满发证；整批发布，中断后重新执行即可，不会重复发证
+
+随后 list 列出证书，qr 生成二维码。每一步都可以放心重复执行。
+
+With an institution's key it takes a session from plan to certificates, in these
+four steps. Every step may be repeated safely.`,
+		Example: `  export BAJIGONG_SERVER=https://zs.example.gov.cn BAJIGONG_KEY=$(cat institution.key)
+  bajigong issue plan --filing f-… --occupation 6-31-01-03 --level 三级 --exam 2026-03-20 --name 2026年第1批电工
+  bajigong issue results s-… 成绩.csv
+  bajigong issue publicity s-…
+  bajigong issue certificates s-…
+  bajigong issue list s-… --csv 证书.csv`,
+	}
+	server.add(cmd.PersistentFlags(), w)
+	return group(cmd, issuePlan(w, &server), issueResults(w, &server), issuePublicity(w, &server),
+		issueCertificates(w, &server), issueList(w, &server), issueQR(w, &server))
+}
+
+const sessionsPath = "/api/v1/sessions"
+
+// sessionPath is the path of something of a session.
+func sessionPath(id string, rest ...string) string {
+	return sessionsPath + "/" + url.PathEscape(id) + strings.Join(append([]string{""}, rest...), "/")
+}
+
+func issuePlan(w world, server *serverFlags) *cobra.Command {
+	var in registry.NewSession
+	var level, exam string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "1. 备案认定计划 (file the plan of a session)",
+		Long: `plan 在考试之前备案一个认定批次：一个备案号，一个职业（工种），一个等级。
+等级可写 三级、高级工、三级/高级工、3。相同内容重复执行得到同一个批次。
+
+It prints the session's id, which every later step needs. Repeating the same plan
+answers the same session.`,
+		Example: `  bajigong issue plan --filing f-… --occupation 6-31-01-03 --level 三级 --exam 2026-03-20 --name 2026年第1批电工`,
+		Args:    exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if in.Level, err = standards.ParseLevel(level); err != nil {
+				return err
+			}
+			if in.ExamDate, err = standards.ParseDate(exam); err != nil {
+				return err
+			}
+			if in.Occupation, err = standards.ParseOccupationCode(in.Occupation); err != nil {
+				return err
+			}
+			c, err := server.client(w, true)
+			if err != nil {
+				return err
+			}
+			once, err := onceKey(in)
+			if err != nil {
+				return err
+			}
+			var s registry.Session
+			if _, err := c.call(cmd.Context(), ask{method: http.MethodPost, path: sessionsPath, once: once}, in, &s); err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(w.stdout, s)
+			}
+			say(w.stdout, "%s\n", s.ID)
+			say(w.stderr, "已备案 %s：%s %s，考试日期 %s。考试后 next: bajigong issue results %s FILE.csv\n", s.Name, s.Occupation, s.Level.Certificate(), string(s.ExamDate), s.ID)
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&in.Filing, "filing", "", "备案编号 (id of the filing)")
+	flags.StringVar(&in.Occupation, "occupation", "", "职业编码，例如 6-31-01-03 (occupation)")
+	flags.StringVar(&in.Trade, "trade", "", "工种名称或目录编号；没有则不填 (trade, by name or id)")
+	flags.StringVar(&level, "level", "", "等级，例如 三级 (level)")
+	flags.StringVar(&exam, "exam", "", "考试日期，晚于今天，例如 2026-03-20 (exam date, after today)")
+	flags.StringVar(&in.Name, "name", "", "批次名称 (name of the session)")
+	flags.BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
+	required(cmd, "filing", "occupation", "level", "exam", "name")
+	return cmd
+}
+
+// onceKey is an Idempotency-Key that follows from the content: the same command
+// again is the same request.
+func onceKey(content any) (string, error) {
+	b, err := json.Marshal(content)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(b)
+	return "cli-" + hex.EncodeToString(sum[:]), nil
+}
+
+func issueResults(w world, server *serverFlags) *cobra.Command {
+	var accept string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "results SESSION FILE.csv",
+		Short: "2. 上报成绩表 (upload the results)",
+		Long: `results 上报成绩表。CSV，UTF-8 或 GB18030，表头：
+姓名,证件类型,证件号码,理论成绩,技能成绩[,综合评审成绩][,证书编号]
+
+有一行不合格则全部不存，逐行列出原因（退出码 3）；改好后重新上报整张表。
+--accept good-rows 只存合格的行，列出其余的行（退出码 0）。
+发证之前重新上报会替换原来的成绩，公示须重新开始。"-" 表示标准输入。
+
+A file with any bad row stores nothing and names every bad row (exit code 3);
+--accept good-rows stores the good ones and names the others (exit code 0).`,
+		Example: `  bajigong issue results s-… 成绩.csv
+  bajigong issue results s-… 成绩.csv --accept good-rows`,
+		Args: exactly(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if accept != "" && accept != "good-rows" {
+				return usageError{fmt.Errorf("--accept 只能是 good-rows (accept is good-rows or left out)")}
+			}
+			c, err := server.client(w, true)
+			if err != nil {
+				return err
+			}
+			b, err := readInput(w, args[1], registry.ResultsMaxBytes)
+			if err != nil {
+				return err
+			}
+			report, err := c.upload(cmd.Context(), args[0], b, accept)
+			if asJSON && err == nil {
+				return printJSON(w.stdout, report)
+			}
+			return printUpload(w, report, err)
+		},
+	}
+	cmd.Flags().StringVar(&accept, "accept", "", "good-rows：只存合格的行 (store the good rows alone)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
+	return cmd
+}
+
+func (c *client) upload(ctx context.Context, session string, file []byte, accept string) (out registry.UploadReport, err error) {
+	a := ask{method: http.MethodPost, path: sessionPath(session, "results"), kind: "text/csv", body: file, wait: 10 * time.Minute}
+	if accept != "" {
+		a.query = url.Values{"accept": {accept}}
+	}
+	_, err = c.call(ctx, a, nil, &out)
+	return out, err
+}
+
+// printUpload prints every refused row, and what was stored.
+func printUpload(w world, report registry.UploadReport, err error) error {
+	if err != nil {
+		e := fail.Of(err)
+		if e.Kind != fail.Invalid || len(e.Fields) == 0 {
+			return err
+		}
+		for _, f := range e.Fields {
+			fmt.Fprintln(w.stdout, fieldLine(f))
+		}
+		return fail.New(e.Kind, e.Code, "%s", e.Text).In("%s", e.ZH)
+	}
+	for _, f := range report.Errors {
+		fmt.Fprintln(w.stdout, fieldLine(f))
+	}
+	fmt.Fprintf(w.stderr, "共 %d 行：已存 %d，其中合格 %d；未存 %d (%d rows: %d stored, %d passed, %d refused)\n下一步 next: bajigong issue publicity %s\n",
+		report.Rows, report.Stored, report.Passed, report.Refused, report.Rows, report.Stored, report.Passed, report.Refused, report.Session.ID)
+	return nil
+}
+
+func issuePublicity(w world, server *serverFlags) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "publicity SESSION",
+		Short: "3. 开始公示 (show the passed candidates to the public)",
+		Long: `publicity 公示合格人员，自次日起至少 5 个工作日（按国务院办公厅放假安排计算）。
+重复执行不会重新计时。
+
+Working days are those of the State Council's calendar. Started again, it changes
+nothing.`,
+		Example: `  bajigong issue publicity s-…`,
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := server.client(w, true)
+			if err != nil {
+				return err
+			}
+			var s registry.Session
+			if _, err := c.call(cmd.Context(), ask{method: http.MethodPost, path: sessionPath(args[0], "publicity")}, nil, &s); err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(w.stdout, s)
+			}
+			if s.Publicity == nil {
+				return fail.New(fail.Unavailable, "strange_answer", "the server did not say when publicity ends").In("服务未答复公示期限")
+			}
+			fmt.Fprintf(w.stdout, "公示 %s 至 %s（%s）；自 %s 起可以发证\npublicity %s to %s; certificates from %s\n",
+				s.Publicity.From, s.Publicity.Until, s.Publicity.Basis, s.Publicity.Until.AddDays(1), s.Publicity.From, s.Publicity.Until, s.Publicity.Until.AddDays(1))
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
+	return cmd
+}
+
+func issueCertificates(w world, server *serverFlags) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "certificates SESSION",
+		Short: "4. 发证 (issue the certificates)",
+		Long: `certificates 为公示期满的批次发证：分配编号、签名、整批发布。进度写到标准错误。
+中断、断网都不要紧：服务端继续办理，重新执行本命令即接着等待，不会重复发证；
+整批要么全部公开，要么都不公开。
+
+It waits until the whole batch is public. Interrupt it as you like: the server goes
+on, and running it again waits for the same batch. No number is issued twice.`,
+		Example: `  bajigong issue certificates s-…`,
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := server.client(w, true)
+			if err != nil {
+				return err
+			}
+			b, err := issueBatch(cmd.Context(), w, c, args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(w.stdout, b)
+			}
+			fmt.Fprintf(w.stdout, "已发布 %d 份证书，发证日期 %s (%d certificates are public)\n下一步 next: bajigong issue list %s --csv 证书.csv\n", b.Total, b.Issued, b.Total, args[0])
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
+	return cmd
+}
+
+// How issueBatch waits: between two looks at the batch, and how many requests in
+// a row may find the server away.
+const (
+	lookAgain = time.Second
+	awayTimes = 30
+)
+
+// issueBatch asks for the issue of a session until the batch has ended. The
+// server answers after a while even if it has not, and works whether or not
+// anybody asks; asking again joins the same batch.
+func issueBatch(ctx context.Context, w world, c *client, session string) (registry.Batch, error) {
+	p := newProgress(w, "发证 issuing")
+	defer p.end()
+	for away := 0; ; {
+		b, err := c.askIssue(ctx, session, p)
+		switch {
+		case err == nil && b.State == registry.BatchPublished:
+			p.show(b.Total, b.Total)
+			return b, nil
+		case err == nil && b.State == registry.BatchAborted:
+			return b, fail.New(fail.Conflict, "batch_aborted", "the batch was aborted: %s", b.Aborted).In("发证批次已中止：%s", b.AbortedZH)
+		case err == nil:
+			away = 0
+		case fail.KindOf(err) != fail.Unavailable || away >= awayTimes:
+			return b, err
+		default:
+			if away++; away == 1 {
+				fmt.Fprintln(w.stderr, "服务暂时没有应答，继续等待 (the server is away, waiting) …")
+			}
+		}
+		if err := pause(ctx, lookAgain); err != nil {
+			return b, err
+		}
+	}
+}
+
+// askIssue asks once, and shows how far the batch has come until there is an
+// answer.
+func (c *client) askIssue(ctx context.Context, session string, p *progress) (out registry.Batch, err error) {
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		_, err = c.call(ctx, ask{method: http.MethodPost, path: sessionPath(session, "certificates"), wait: 2 * time.Minute}, nil, &out)
+	}()
+	tick := time.NewTicker(lookAgain)
+	defer tick.Stop()
+	for {
+		select {
+		case <-answered:
+			return out, err
+		case <-tick.C:
+			var b registry.Batch
+			if _, err := c.call(ctx, ask{method: http.MethodGet, path: sessionPath(session, "batch")}, nil, &b); err == nil && b.Total > 0 {
+				p.show((b.Allocated+b.Signed)/2, b.Total) // numbers first, then signatures
+			}
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+func issueList(w world, server *serverFlags) *cobra.Command {
+	var file string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list SESSION",
+		Short: "列出批次的证书 (list a session's certificates)",
+		Long: `list 列出一个批次已发布的证书，按成绩表的行序。--csv 另存为表格（UTF-8，可用 Excel
+打开），含二维码内容，可直接用于印制。文件含个人信息，只有本人可读（0600）。
+
+--csv writes a file for the printer, with the text of each QR code. It holds
+personal data and is readable by its owner only.`,
+		Example: `  bajigong issue list s-…
+  bajigong issue list s-… --csv 证书.csv`,
+		Args: exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := server.client(w, true)
+			if err != nil {
+				return err
+			}
+			var all []registry.Issued
+			err = pages(cmd.Context(), c, sessionPath(args[0], "certificates"), nil, func(page []registry.Issued) error {
+				all = append(all, page...)
+				return nil
+			})
+			switch {
+			case err != nil:
+				return err
+			case asJSON:
+				return printJSON(w.stdout, all)
+			case file != "":
+				return writeCertificates(w, file, all)
+			}
+			rows := [][]string{{"行 row", "证书编号 number", "姓名 name", "证件号码 document", "等级 level", "状态 status"}}
+			for _, i := range all {
+				rows = append(rows, []string{fmt.Sprint(i.Row), credentials.GroupNumber(i.Number), i.Name, i.Document, i.Level.Certificate(), statusName(i.Status)})
+			}
+			table(w.stdout, rows)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&file, "csv", "", "另存为 CSV 文件 (write a CSV file)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
+	return cmd
+}
+
+// statusNames are a certificate's statuses as officials say them.
+var statusNames = map[registry.CertificateStatus]string{
+	registry.CertificateValid: "有效", registry.CertificateSuspended: "核查中", registry.CertificateCancelled: "已注销", registry.CertificateVoided: "已撤销",
+}
+
+func statusName(s registry.CertificateStatus) string {
+	return strings.TrimSpace(statusNames[s] + " " + string(s))
+}
+
+// writeCertificates writes a file for spreadsheets: UTF-8 with a byte order mark,
+// without which they take Chinese for another encoding.
+func writeCertificates(w world, file string, all []registry.Issued) error {
+	var b bytes.Buffer
+	b.WriteString("\ufeff")
+	out := csv.NewWriter(&b)
+	rows := [][]string{{"行", "证书编号", "姓名", "证件号码", "职业编码", "职业", "工种", "等级", "发证日期", "评价机构", "状态", "二维码内容"}}
+	for _, i := range all {
+		rows = append(rows, []string{fmt.Sprint(i.Row), i.Number, i.Name, i.Document, i.Occupation, i.OccupationName, i.TradeName,
+			i.Level.Certificate(), string(i.Issued), i.InstitutionName, string(i.Status), i.QR})
+	}
+	for _, row := range rows {
+		for i := range row {
+			row[i] = cellText(row[i])
+		}
+	}
+	if err := out.WriteAll(rows); err != nil {
+		return err
+	}
+	if err := writeFile(file, b.Bytes(), 0o600); err != nil {
+		return err
+	}
+	fmt.Fprintf(w.stderr, "已写入 %s：%d 份证书 (%d certificates)\n", file, len(all), len(all))
+	return nil
+}
+
+// cellText keeps a spreadsheet from taking a text for a formula.
+func cellText(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) && s != standards.NoTrade {
+		return "'" + s
+	}
+	return s
+}
+
+func issueQR(w world, server *serverFlags) *cobra.Command {
+	var file string
+	var scale int
+	cmd := &cobra.Command{
+		Use:   "qr NUMBER",
+		Short: "生成一份证书的二维码 (draw the QR code of a certificate)",
+		Long: `qr 生成证书当前版本的二维码。按 -o 的扩展名输出 PNG 或 SVG；不写 -o 则在终端显示。
+印制时每个模块不小于 0.4 毫米，四周留白不要裁掉。
+
+Print it with modules of at least 0.4 mm and leave its quiet zone. Without -o it is
+drawn in the terminal.`,
+		Example: `  bajigong issue qr S000032058300253000001 -o 证书.svg
+  bajigong issue qr 'S 0000 32 058300 25 3 000001' -o 证书.png`,
+		Args: exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			kind := strings.ToLower(filepath.Ext(file))
+			if file != "" && kind != ".png" && kind != ".svg" {
+				return usageError{fmt.Errorf("-o 的扩展名应为 .png 或 .svg (the file name ends in .png or .svg)")}
+			}
+			n, err := standards.ParseNumber(args[0])
+			if err != nil {
+				return err
+			}
+			if n.Personal() { // it has an identity number in it, which must not get into addresses
+				return fail.New(fail.Invalid, "no_qr", "certificates with this kind of number have no QR code of this register").In("此类编号的证书没有本系统的二维码")
+			}
+			c, err := server.client(w, true)
+			if err != nil {
+				return err
+			}
+			var i registry.Issued
+			if _, err := c.call(cmd.Context(), ask{method: http.MethodGet, path: "/api/v1/certificates/" + url.PathEscape(n.Text)}, nil, &i); err != nil {
+				return err
+			}
+			if i.QR == "" {
+				return fail.New(fail.NotFound, "no_qr", "this certificate was issued elsewhere and has no QR code of this register").In("该证书由其他系统发放，没有本系统的二维码")
+			}
+			return drawQR(w, i.QR, file, kind, scale)
+		},
+	}
+	cmd.Flags().StringVarP(&file, "output", "o", "", "输出文件 .png 或 .svg (file to write)")
+	cmd.Flags().IntVar(&scale, "scale", 8, "PNG 每个模块的像素 (pixels per module)")
+	return cmd
+}
+
+func drawQR(w world, text, file, kind string, scale int) error {
+	image, err := credentials.NewImage(text)
+	if err != nil {
+		return err
+	}
+	b := []byte(image.Terminal() + "\n")
+	switch kind {
+	case "":
+		_, err = w.stdout.Write(b)
+		return err
+	case ".svg":
+		b = image.SVG()
+	default:
+		if b, err = image.PNG(scale); err != nil {
+			return err
+		}
+	}
+	if err := writeFile(file, b, 0o644); err != nil {
+		return err
+	}
+	fmt.Fprintf(w.stderr, "已写入 %s（版本 %d，每边 %d 个模块） (QR version %d)\n", file, image.Version(), image.Modules(), image.Version())
+	return nil
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"bajigong/credentials"
+	"bajigong/internal/fail"
+	"bajigong/internal/kv"
+	"bajigong/internal/kv/boltkv"
+	"bajigong/internal/kv/pgkv"
+	"bajigong/registry"
+	"bajigong/registry/auditlog"
+	"bajigong/registry/policy"
+	"bajigong/standards"
+)
+
+// opened is a registry of this machine, open.
+type opened struct {
+	*registry.Registry
+	db     *kv.DB
+	config config
+	keys   *credentials.KeyRing
+}
+
+func (o *opened) Close() error { return o.db.Close() }
+
+// isPostgres tells a connection string, as a URL or as keywords, from a path.
+func isPostgres(store string) bool {
+	return strings.HasPrefix(store, "postgres://") || strings.HasPrefix(store, "postgresql://") || strings.HasPrefix(store, "host=")
+}
+
+// openStore opens the engine behind a path or a postgres:// address.
+func openStore(ctx context.Context, store string, mustExist bool) (kv.Engine, error) {
+	if isPostgres(store) {
+		e, err := pgkv.Open(ctx, store, pgkv.Options{})
+		if err != nil {
+			return nil, fail.New(fail.Unavailable, "store", "the PostgreSQL store cannot be opened: %v", err).In("无法打开 PostgreSQL 存储：%v", err)
+		}
+		return e, nil
+	}
+	e, err := boltkv.Open(store, boltkv.Options{MustExist: mustExist})
+	if errors.Is(err, boltkv.ErrLocked) {
+		return nil, fail.New(fail.Unavailable, "store_locked", "%s is held by another process, usually a running `bajigong serve`; stop it first, or ask the server (commands with --server)", store).
+			In("%s 正被另一进程占用（通常是运行中的 bajigong serve）；请先停止它，或用支持 --server 的命令访问该服务", store)
+	}
+	if err != nil {
+		return nil, fail.New(fail.Unavailable, "store", "the store cannot be opened: %v", err).In("无法打开存储：%v", err)
+	}
+	return e, nil
+}
+
+// openDB opens the store with its schema.
+func openDB(ctx context.Context, store string, mustExist bool, now func() time.Time, rand io.Reader, log *slog.Logger) (*kv.DB, error) {
+	engine, err := openStore(ctx, store, mustExist)
+	if err != nil {
+		return nil, err
+	}
+	var process [12]byte
+	if _, err := io.ReadFull(rand, process[:]); err != nil {
+		return nil, errors.Join(err, engine.Close())
+	}
+	db, err := kv.Open(ctx, engine, kv.Options{Now: now, Process: hex.EncodeToString(process[:]), Log: log}, registry.Migrations())
+	if err != nil {
+		return nil, errors.Join(err, engine.Close())
+	}
+	return db, nil
+}
+
+// newRegistry puts a registry on an open store.
+func newRegistry(db *kv.DB, c config, keys *credentials.KeyRing, now func() time.Time, rand io.Reader, log *slog.Logger) (*registry.Registry, error) {
+	policies, err := policy.Embedded()
+	if err != nil {
+		return nil, err
+	}
+	origin, err := registry.LogOrigin(c.Origin)
+	if err != nil {
+		return nil, err
+	}
+	return registry.New(db, registry.Config{
+		Origin: c.Origin, Region: c.Region, OperatorZH: c.OperatorZH, OperatorEN: c.OperatorEN,
+		Keys: keys, Checkpoint: auditlog.NewFileStore(keys.Dir(), origin), Policies: policies,
+		Calendar: standards.EmbeddedCalendar(), Now: now, Rand: rand, Log: log,
+	})
+}
+
+// open opens the register of a data directory, made by init.
+func (f *dataFlags) open(ctx context.Context, w world, log *slog.Logger) (*opened, error) {
+	c, err := loadConfig(f.config())
+	if err != nil {
+		return nil, err
+	}
+	keys, err := credentials.OpenKeyRing(f.keys())
+	if err != nil {
+		return nil, err
+	}
+	db, err := openDB(ctx, f.storePath(), true, w.now, w.rand, log)
+	if err != nil {
+		return nil, err
+	}
+	reg, err := newRegistry(db, c, keys, w.now, w.rand, log)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &opened{Registry: reg, db: db, config: c, keys: keys}, nil
+}
+
+func newLog(out io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelInfo}))
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bajigong/registry"
+	"bajigong/web"
+)
+
+const (
+	// checkpointEvery is how often a server publishes the audit log's checkpoint.
+	checkpointEvery = time.Minute
+	// shutdownGrace is how long requests may take to end after SIGTERM.
+	shutdownGrace = 20 * time.Second
+)
+
+func serveCommand(w world) *cobra.Command {
+	var data dataFlags
+	var listen string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "运行服务 (serve pages and API)",
+		Long: `serve 打开数据目录中的登记系统并提供网页和接口。TLS 由前置的反向代理终结；
+--listen 默认只在本机监听。Ctrl-C 或 SIGTERM 会等在途请求完成后退出。
+
+  bajigong serve --data /srv/bajigong --listen 127.0.0.1:8080
+  bajigong serve --store postgres://…             (several processes over one database;
+                                                  each with its own copy of keys/)`,
+		Args: exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log := newLog(w.stderr)
+			reg, err := data.open(cmd.Context(), w, log)
+			if err != nil {
+				return err
+			}
+			defer reg.Close()
+			ln, err := net.Listen("tcp", listen)
+			if err != nil {
+				return usageError{fmt.Errorf("listen on %s: %w", listen, err)}
+			}
+			log.Info("serving", "listen", ln.Addr().String(), "origin", reg.config.Origin)
+			return serveOn(cmd.Context(), reg.Registry, webConfig(reg.config, w.now, log), ln)
+		},
+	}
+	data.add(cmd.Flags(), w)
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "监听地址 (address to listen on)")
+	return cmd
+}
+
+// webConfig is what the pages and the API need of the configuration. now is the
+// real clock: limits per minute are not a matter of the register's time.
+func webConfig(c config, now func() time.Time, log *slog.Logger) web.Config {
+	f := c.Footer
+	return web.Config{Log: log, Now: now, TrustedProxies: c.TrustedProxies, Metrics: c.Metrics,
+		Footer: web.Footer{Sponsor: f.Sponsor, SponsorEN: f.SponsorEN, ICP: f.ICP, Police: f.Police, Phone: f.Phone, NationalQuery: f.NationalQuery, Report: f.Report}}
+}
+
+// serveOn serves until ctx ends, then lets requests finish. Batches that a crash
+// left open are finished first in the background; the checkpoint is published at
+// once and then every minute.
+func serveOn(ctx context.Context, reg *registry.Registry, c web.Config, ln net.Listener) error {
+	server, err := web.New(reg, c)
+	if err != nil {
+		return err
+	}
+	jobs, stop := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		background(jobs, reg, c.Log)
+	}()
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ln) }()
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+		err = errors.Join(server.Shutdown(grace), <-served)
+		cancel()
+	}
+	stop()
+	<-done
+	return err
+}
+
+func background(ctx context.Context, reg *registry.Registry, log *slog.Logger) {
+	publish := func() {
+		if _, err := reg.Checkpoint(ctx); err != nil && ctx.Err() == nil {
+			log.Error("checkpoint not published", "error", err)
+		}
+	}
+	publish()
+	if err := reg.ResumeBatches(ctx); err != nil && ctx.Err() == nil {
+		log.Error("batches not resumed", "error", err)
+	}
+	tick := time.NewTicker(checkpointEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			publish()
+		}
+	}
+}
