@@ -179,10 +179,10 @@ func TestReissueSupersedesTheOldPaper(t *testing.T) {
 	by := e.MustAdmit(1)
 	got := e.MustCertificates(by, 0, 3)
 	old, other := got[0], invented.PersonAt(2)
-	if _, err := e.ReissueCertificate(ctx, by.Actor, old.Number, registry.Reissue{Document: other.Document, Basis: "更正申请 1", Reason: "证件号码录入有误"}); fail.CodeOf(err) != "document_of_another" {
+	if _, err := e.ReissueCertificate(ctx, by.Actor, old.Number, registry.Reissue{Kind: registry.Correction, Document: other.Document, Basis: "更正申请 1", Reason: "证件号码录入有误"}); fail.CodeOf(err) != "document_of_another" {
 		t.Fatalf("a document of another person: %v", err)
 	}
-	fresh, err := e.ReissueCertificate(ctx, by.Actor, old.Number, registry.Reissue{Name: "欧阳娜娜", Document: invented.PersonAt(900).Document, Basis: "更正申请 2", Reason: "姓名更正"})
+	fresh, err := e.ReissueCertificate(ctx, by.Actor, old.Number, registry.Reissue{Kind: registry.Correction, Name: "欧阳娜娜", Document: invented.PersonAt(900).Document, Basis: "更正申请 2", Reason: "姓名更正"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,15 +16,35 @@ import (
 // a 补发 when they do not. The number stays; occupation, level, date and
 // institution can never be changed (practice, recalled).
 type Reissue struct {
-	Name         string `json:"name,omitempty"`          // corrected; as before when empty
-	DocumentKind string `json:"document_kind,omitempty"` // resident_id when empty
-	Document     string `json:"document,omitempty"`      // corrected; as before when empty
-	Basis        string `json:"basis"`                   // 文号 or application it rests on
-	Reason       string `json:"reason"`                  // public; no personal data
+	Kind         ReissueKind `json:"-"`
+	Name         string      `json:"name,omitempty"`          // corrected; as before when empty
+	DocumentKind string      `json:"document_kind,omitempty"` // resident_id when empty
+	Document     string      `json:"document,omitempty"`      // corrected; as before when empty
+	Basis        string      `json:"basis"`                   // 文号 or application it rests on
+	Reason       string      `json:"reason"`                  // public; no personal data
 }
+
+// ReissueKind tells a 更正 from a 补发.
+type ReissueKind string
+
+// The kinds of new versions.
+const (
+	Correction ReissueKind = "correction" // 更正: name or document change
+	Duplicate  ReissueKind = "reissue"    // 补发: the paper was lost or damaged, nothing changes
+)
 
 func (in Reissue) validate() error {
 	var bad []fail.Field
+	changes := in.Name != "" || in.Document != "" || in.DocumentKind != ""
+	if in.Kind == Correction && in.Name == "" && in.Document == "" {
+		bad = append(bad, fail.Field{Name: "name", Code: "required", ZH: "更正须填写更正后的姓名或证件号码", EN: "a correction gives the name or the document as it should be"})
+	}
+	if in.Kind == Duplicate && changes {
+		bad = append(bad, fail.Field{Name: "name", Code: "not_here", ZH: "补发不改变内容；要改姓名或证件号码请办理更正", EN: "a reissue changes nothing; ask for a correction"})
+	}
+	if in.Kind != Correction && in.Kind != Duplicate {
+		bad = append(bad, fail.Field{Name: "kind", Code: "unknown", ZH: "应为更正或补发", EN: "a correction or a reissue"})
+	}
 	if n := len([]rune(strings.TrimSpace(in.Reason))); n == 0 || n > 500 {
 		bad = append(bad, fail.Field{Name: "reason", Code: "length", ZH: "请写明原因，1 至 500 字", EN: "a reason of 1 to 500 characters is needed"})
 	}
@@ -192,7 +212,7 @@ func (r *Registry) endVersion(ctx context.Context, by Actor, s signed, d standar
 			return err
 		}
 		index, err := r.appendEvent(tx, by, Event{Kind: CertificateReissued, Object: c.Number, Institution: c.Institution, Detail: map[string]any{
-			"version": v.N, "status": v.Status, "kid": s.version.KID, "basis": in.Basis, "reason": in.Reason, "corrected": in.Name != "" || in.Document != ""}})
+			"version": v.N, "status": v.Status, "kid": s.version.KID, "kind": in.Kind, "basis": in.Basis, "reason": in.Reason}})
 		if err != nil {
 			return err
 		}

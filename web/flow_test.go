@@ -167,6 +167,18 @@ func TestWholeLife(t *testing.T) {
 	page.want(200)
 	wantText(t, doc, ".band h1", "证书已撤销，自始无效")
 
+	// A correction keeps the number and leaves the old paper behind.
+	third := "/api/v1/certificates/" + issued[2].Number
+	s.do("school", "POST", third+"/reissue", registry.Reissue{Name: "王改名", Basis: "申请1", Reason: "遗失"}).problem(400, "reissue")
+	s.do("payer", "POST", third+"/correction", registry.Reissue{Name: "王改名", Basis: "申请1", Reason: "更名"}).problem(403, "not_allowed")
+	corrected := into[issuedView](s.do("school", "POST", third+"/correction", registry.Reissue{Name: "王改名", Basis: "申请1", Reason: "更名"}).want(201))
+	if corrected.Versions != 2 || corrected.Name != "王改名" || corrected.Handle == issued[2].Handle {
+		t.Errorf("corrected %+v", corrected)
+	}
+	page, doc = s.page("/c/" + string(issued[2].Handle))
+	page.want(200)
+	wantText(t, doc, ".band h1", "信息已更正或补发，请以新版本为准")
+
 	// From elsewhere.
 	old := registry.Elsewhere{Number: "S000032099999233000007", Name: person.Name, Document: person.Document, Occupation: "6-31-01-03", Level: standards.Senior,
 		Issued: "2023-05-06", InstitutionName: "某市旧系统"}

@@ -178,7 +178,9 @@ func TestGarbageWithAKey(t *testing.T) {
 	}
 }
 
-// FuzzRequest lets the fuzzer write a request; go test -fuzz FuzzRequest ./web.
+// FuzzRequest lets the fuzzer write a request:
+//
+//	go test -run xxx -fuzz FuzzRequest -fuzzminimizetime 10x ./web
 func FuzzRequest(f *testing.F) {
 	s := newSite(f)
 	g := newGarbage(s, 1)

@@ -236,6 +236,16 @@ func certificateRoutes() []route {
 		rows = append(rows, route{Method: "POST", Path: "/api/v1/certificates/{number}/" + change.path, Idempotent: withKey, Summary: change.summary,
 			endpoint: api(changeCertificate(change.kind))})
 	}
+	for _, version := range []struct {
+		path, summary string
+		kind          registry.ReissueKind
+	}{
+		{"correction", "Correct name or document 更正: a new version under the same number", registry.Correction},
+		{"reissue", "Replace a lost or damaged paper 补发: a new version under the same number", registry.Duplicate},
+	} {
+		rows = append(rows, route{Method: "POST", Path: "/api/v1/certificates/{number}/" + version.path, Success: 201, Idempotent: withKey, Summary: version.summary,
+			Description: "The old paper says superseded from then on, offline too.", endpoint: api(reissueCertificate(version.kind))})
+	}
 	return keyedRoutes("certificates", rows)
 }
 
