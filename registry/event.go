@@ -32,6 +32,7 @@ const (
 	BatchWasPublished    EventKind = "batch_published"
 	BatchWasAborted      EventKind = "batch_aborted"
 	CertificateChanged   EventKind = "certificate_changed"
+	LogOriginStarted     EventKind = "log_origin_started"
 	CertificateReissued  EventKind = "certificate_reissued"
 	CertificateElsewhere EventKind = "certificate_registered"
 	ClaimReserved        EventKind = "claim_reserved"

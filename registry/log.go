@@ -22,9 +22,12 @@ func LogOrigin(origin string) (string, error) {
 }
 
 func newPublisher(cfg Config) (*auditlog.Publisher, *auditlog.Signer, error) {
-	origin, err := LogOrigin(cfg.Origin)
-	if err != nil {
-		return nil, nil, err
+	origin := cfg.LogOrigin
+	if origin == "" {
+		var err error
+		if origin, err = LogOrigin(cfg.Origin); err != nil {
+			return nil, nil, err
+		}
 	}
 	seed := cfg.Keys.CheckpointSeed()
 	signer, err := auditlog.NewSigner(origin, seed[:])
@@ -35,16 +38,52 @@ func newPublisher(cfg Config) (*auditlog.Publisher, *auditlog.Signer, error) {
 	return p, signer, err
 }
 
-// BeginLog names the audit log and publishes its first checkpoint. `init` calls
-// it once; called again it only publishes.
+// BeginLog names the audit log of an empty store and publishes its first
+// checkpoint. `init` calls it once; called again it only publishes. Conflict
+// store_in_use: the store has the log of another register.
 func (r *Registry) BeginLog(ctx context.Context) error {
 	origin := r.signer.Origin()
 	err := r.db.Update(ctx, func(tx kv.Tx) error {
 		head, err := auditlog.ReadHead(tx)
-		if err == nil && head.Origin == origin {
-			return nil
+		switch {
+		case fail.CodeOf(err) == "log_not_started":
+			return auditlog.StartOrigin(tx, origin)
+		case err != nil:
+			return err
+		case head.Origin != origin:
+			return fail.New(fail.Conflict, "store_in_use", "the store has the audit log %s already", head.Origin).
+				In("该存储中已有审计日志 %s，不能用于新的登记系统", head.Origin)
 		}
-		return auditlog.StartOrigin(tx, origin)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = r.publisher.Begin(ctx, r.db)
+	return err
+}
+
+// StartLogOrigin goes on with the log under the name of this registry's
+// configuration, after an older store was restored: what the old name has signed
+// beyond the store cannot be signed again. The first entry under the new name
+// says which was the old one and which checkpoint it published last. Only the
+// operator may; called again it changes nothing.
+func (r *Registry) StartLogOrigin(ctx context.Context, by Actor, lastCheckpoint []byte) error {
+	origin := r.signer.Origin()
+	err := r.db.Update(ctx, func(tx kv.Tx) error {
+		if !by.has(RoleOperator) {
+			return may(by, "start a log origin", Object{})
+		}
+		head, err := auditlog.ReadHead(tx)
+		if err != nil || head.Origin == origin {
+			return err
+		}
+		if err := auditlog.StartOrigin(tx, origin); err != nil {
+			return err
+		}
+		_, err = r.appendEvent(tx, by, Event{Kind: LogOriginStarted, Object: origin,
+			Detail: map[string]any{"before": head.Origin, "size": head.Size, "last_checkpoint": string(lastCheckpoint)}})
+		return err
 	})
 	if err != nil {
 		return err

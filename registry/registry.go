@@ -27,6 +27,9 @@ type Config struct {
 	// Origin is the address printed in every QR code, for example
 	// https://zs.example.gov.cn, without a path or a slash at the end.
 	Origin string
+	// LogOrigin is the name of the audit log; LogOrigin(Origin) when empty. It is
+	// another one after StartLogOrigin.
+	LogOrigin string
 	// Region is the GB/T 2260 code of the authority that runs the register.
 	Region string
 	// Operator is who runs it, as pages name it: zh and en.

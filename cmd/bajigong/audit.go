@@ -27,7 +27,7 @@ func auditCommand(w world) *cobra.Command {
 It trusts the log's public key and nothing else. Get that key from somewhere else
 than the server: an announcement, a letter, your last audit.`,
 	}
-	return group(cmd, auditLog(w), auditEntry(w))
+	return group(cmd, auditLog(w), auditEntry(w), auditNewOrigin(w))
 }
 
 // brokenLog are the codes that say "it does not hold", which is an answer; all

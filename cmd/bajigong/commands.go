@@ -7,5 +7,6 @@ func commands(w world) []*cobra.Command {
 		initCommand(w), serveCommand(w), demoCommand(w),
 		issueCommand(w), verifyCommand(w), claimCommand(w),
 		occupationsCommand(w), keyCommand(w), auditCommand(w), checkCommand(w),
+		tortureCommand(w), benchCommand(w),
 	}
 }

@@ -25,6 +25,9 @@ type config struct {
 	// OperatorZH and OperatorEN are who runs it, as pages name it.
 	OperatorZH string `json:"operator_zh"`
 	OperatorEN string `json:"operator_en"`
+	// LogOrigin is the name of the audit log after a new one was started
+	// (audit new-origin); the host of Origin with /log when empty.
+	LogOrigin string `json:"log_origin,omitempty"`
 	// Footer is what government sites must show; empty members are left out.
 	Footer footer `json:"footer,omitzero"`
 	// TrustedProxies are the networks of the reverse proxies in front, such as
@@ -89,15 +92,20 @@ func loadConfig(path string) (config, error) {
 	return c, nil
 }
 
+// saveConfig replaces the configuration. A crash leaves the old one or the new
+// one whole.
 func saveConfig(path string, c config) error {
 	b, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return fmt.Errorf("save %s: %w", path, err)
 	}
 	_, err = f.Write(append(b, '\n'))
-	return errors.Join(err, f.Sync(), f.Close())
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	return err
 }

@@ -249,7 +249,7 @@ func keyRing(w world) *cobra.Command {
 Each purpose has one active key and one next key, which is published before it is
 used. A retired key verifies for ever. The ring lies outside the store.`,
 	}
-	return group(cmd, keyRingList(w), keyRingRotate(w))
+	return group(cmd, keyRingList(w), keyRingRotate(w), keyRingDistrust(w))
 }
 
 func keyRingList(w world) *cobra.Command {
@@ -297,9 +297,9 @@ func keyRingRotate(w world) *cobra.Command {
 		Long: `rotate 启用备用密钥，退役在用密钥（其签名永久可验），并生成新的备用密钥。
 PURPOSE: ` + strings.Join(names, ", ") + `
 
-备用密钥公布不久就轮换，离线查验者可能还没有它；运行中的服务须重启后才用新密钥。
+备用密钥公布不久就轮换，离线查验者可能还没有它；运行中的服务一分钟内改用新密钥。
 Offline verifiers that have not fetched the keys since the next key was published
-will not know it. Restart running servers afterwards.`,
+will not know it. A running server takes it over within a minute.`,
 		Example: `  bajigong key ring rotate qr --data /srv/bajigong`,
 		Args:    exactly(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -315,10 +315,48 @@ will not know it. Restart running servers afterwards.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(w.stdout, "%s 现用密钥 %s；请重启运行中的服务 (%s now signs for %s; restart running servers)\n", purpose, kid, kid, purpose)
+			fmt.Fprintf(w.stdout, "%s 现用密钥 %s；运行中的服务一分钟内改用 (%s now signs for %s; a running server takes it over within a minute)\n", purpose, kid, kid, purpose)
 			return nil
 		},
 	}
 	data.add(cmd.Flags(), w)
+	return cmd
+}
+
+func keyRingDistrust(w world) *cobra.Command {
+	var data dataFlags
+	var from string
+	cmd := &cobra.Command{
+		Use:   "distrust KID",
+		Short: "停止信任一把失窃的签名密钥 (declare a stolen key)",
+		Long: `distrust 声明某把密钥自某一时刻起签署的内容不再可信。审计日志能证明更早的证书联网查验
+照常有效；离线查验一律不认，须补发。在用密钥由备用密钥接替。不能撤回。
+
+What the log shows to be older than the moment stays good online; offline every
+token of that key is refused, because a thief can backdate, and has to be
+reissued. An active key is replaced by the next one. This cannot be undone.`,
+		Example: `  bajigong key ring distrust js01 --from 2026-03-02T00:00:00+08:00 --data /srv/bajigong`,
+		Args:    exactly(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			at, err := time.Parse(time.RFC3339, from)
+			if err != nil || at.After(w.now()) {
+				return usageError{fmt.Errorf("--from 应为不晚于现在的时刻，例如 2026-03-02T00:00:00+08:00 (a moment in RFC 3339 that is not in the future)")}
+			}
+			ring, err := credentials.OpenKeyRing(data.keys())
+			if err != nil {
+				return err
+			}
+			if err := ring.Distrust(args[0], at, w.rand, w.now()); err != nil {
+				return err
+			}
+			fmt.Fprintf(w.stdout, "已停止信任 %s（自 %s 起）；运行中的服务一分钟内生效 (%s is distrusted; a running server knows it within a minute)\n", args[0], stamp(at), args[0])
+			return nil
+		},
+	}
+	data.add(cmd.Flags(), w)
+	cmd.Flags().StringVar(&from, "from", "", "自何时起不可信，RFC 3339 (the moment of the theft)")
+	if err := cmd.MarkFlagRequired("from"); err != nil {
+		panic(err)
+	}
 	return cmd
 }

@@ -78,12 +78,14 @@ func newRegistry(db *kv.DB, c config, keys *credentials.KeyRing, now func() time
 	if err != nil {
 		return nil, err
 	}
-	origin, err := registry.LogOrigin(c.Origin)
-	if err != nil {
-		return nil, err
+	origin := c.LogOrigin
+	if origin == "" {
+		if origin, err = registry.LogOrigin(c.Origin); err != nil {
+			return nil, err
+		}
 	}
 	return registry.New(db, registry.Config{
-		Origin: c.Origin, Region: c.Region, OperatorZH: c.OperatorZH, OperatorEN: c.OperatorEN,
+		Origin: c.Origin, LogOrigin: origin, Region: c.Region, OperatorZH: c.OperatorZH, OperatorEN: c.OperatorEN,
 		Keys: keys, Checkpoint: auditlog.NewFileStore(keys.Dir(), origin), Policies: policies,
 		Calendar: standards.EmbeddedCalendar(), Now: now, Rand: rand, Log: log,
 	})

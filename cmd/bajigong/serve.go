@@ -92,6 +92,10 @@ func serveOn(ctx context.Context, reg *registry.Registry, c web.Config, ln net.L
 
 func background(ctx context.Context, reg *registry.Registry, log *slog.Logger) {
 	publish := func() {
+		// A key that was rotated or distrusted by command counts from the next minute.
+		if err := reg.Config().Keys.Reload(); err != nil {
+			log.Error("key ring not read again; going on with the one in memory", "error", err)
+		}
 		if _, err := reg.Checkpoint(ctx); err != nil && ctx.Err() == nil {
 			log.Error("checkpoint not published", "error", err)
 		}

@@ -1,0 +1,273 @@
+package torture
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"bajigong/evaluators"
+	"bajigong/internal/invented"
+	"bajigong/registry"
+	"bajigong/registry/policy"
+	"bajigong/standards"
+)
+
+// Region is the region of the register of a Scene.
+const Region = "320000"
+
+// occupation is what every session of a Scene examines: 电工, at 三级.
+const occupation = "6-31-01-03"
+
+// Begin is when the clock of a Scene begins: Monday 2 March 2026, nine o'clock
+// in Shanghai.
+var Begin = time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC)
+
+// Size is how much work a Scene has at a time.
+type Size struct {
+	Issue, IssueRows   int // sessions that can be issued, and the rows of each
+	Upload, UploadRows int // sessions that wait for their results
+	Claims             int // certificates to claim on, and a tenth as many to void
+}
+
+// SceneSession is a session that waits for work. People are those of package
+// invented, From to To-1; all pass.
+type SceneSession struct {
+	ID   string `json:"id"`
+	From int    `json:"from"`
+	To   int    `json:"to"`
+}
+
+// Holding is a certificate and its holder's index in package invented.
+type Holding struct {
+	Number string `json:"number"`
+	Person int    `json:"person"`
+}
+
+// Scene is a register with work to do and all that a worker, and who checks it,
+// need to know. It is kept beside the store as torture.json: a directory without
+// it is not worked on.
+type Scene struct {
+	Seed        uint64            `json:"seed"`
+	Clock       time.Time         `json:"clock"` // the register's time when work begins
+	Institution string            `json:"institution"`
+	Filing      evaluators.Filing `json:"filing"`
+	People      int               `json:"people"` // how many of package invented were used
+	Issue       []SceneSession    `json:"issue"`
+	Upload      []SceneSession    `json:"upload"`
+	Claims      []Holding         `json:"claims"`
+	Void        []Holding         `json:"void"`
+}
+
+// sessionMax is how many candidates a session has at most.
+const sessionMax = 500
+
+const sceneFile = "torture.json"
+
+// LoadScene reads the scene of a directory.
+func LoadScene(dir string) (*Scene, error) {
+	b, err := os.ReadFile(filepath.Join(dir, sceneFile))
+	if err != nil {
+		return nil, fmt.Errorf("this is not a directory that torture made: %w", err)
+	}
+	s := new(Scene)
+	return s, json.Unmarshal(b, s)
+}
+
+// Save writes the scene of a directory.
+func (s *Scene) Save(dir string) error {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, sceneFile), b, 0o600)
+}
+
+func (s *Scene) authority() registry.Actor {
+	return registry.Actor{Account: "a-authority", Roles: []registry.Role{registry.RoleAuthority}, Region: Region, Via: "torture"}
+}
+
+// Issuer is who issues in the scene.
+func (s *Scene) Issuer() registry.Actor {
+	return registry.Actor{Account: "a-issuer", Organisation: s.Institution, Roles: []registry.Role{registry.RoleInstitution}, Region: "320583", Via: "torture"}
+}
+
+func (s *Scene) payer() registry.Actor {
+	return registry.Actor{Account: "a-payer", Organisation: "payer", Roles: []registry.Role{registry.RolePayer}, Region: "320583", Via: "torture"}
+}
+
+// NewScene admits an institution to a new register whose clock is set by move.
+func NewScene(ctx context.Context, reg *registry.Registry, move func(time.Time), seed uint64) (*Scene, error) {
+	s := &Scene{Seed: seed, Clock: Begin}
+	move(s.Clock)
+	inst, err := reg.AdmitInstitution(ctx, s.authority(), evaluators.Institution{Name: "耐久测试评价中心", USCC: invented.USCC(1), Region: "320583"})
+	if err != nil {
+		return nil, err
+	}
+	today := standards.DateOf(s.Clock)
+	s.Institution = inst.ID
+	s.Filing, err = reg.RecordFiling(ctx, s.authority(), evaluators.Filing{Institution: inst.ID, Class: evaluators.Social, Code: evaluators.ProvincialCode,
+		Province: "32", Site: "058301", Authority: Region, From: today, Until: today.AddDays(40 * 365), Document: "苏人社备〔2026〕1号",
+		Scope: []evaluators.ScopeItem{{Occupation: occupation, Levels: standards.LevelsOf(standards.ExaminedLevels()...)}}})
+	return s, err
+}
+
+// Fill gives the scene work of this size; what was left of earlier work is
+// forgotten. It moves the clock by about two weeks: sessions are planned,
+// examined, and shown to the public in between.
+func (s *Scene) Fill(ctx context.Context, reg *registry.Registry, move func(time.Time), size Size) error {
+	var claimed []SceneSession
+	var err error
+	if s.Issue, err = s.plan(ctx, reg, size.Issue, size.IssueRows); err != nil {
+		return err
+	}
+	if s.Upload, err = s.plan(ctx, reg, size.Upload, size.UploadRows); err != nil {
+		return err
+	}
+	for left := size.Claims + (size.Claims+9)/10; left > 0; left -= sessionMax {
+		more, err := s.plan(ctx, reg, 1, min(left, sessionMax))
+		if err != nil {
+			return err
+		}
+		claimed = append(claimed, more...)
+	}
+	s.move(move, standards.DateOf(s.Clock).AddDays(2), 10)
+	until := standards.DateOf(s.Clock)
+	for _, x := range append(claimed, s.Issue...) {
+		shown, err := s.publicise(ctx, reg, x)
+		if err != nil {
+			return err
+		}
+		until = max(until, shown)
+	}
+	s.move(move, until.AddDays(1), 9)
+	s.Claims, s.Void = nil, nil
+	for _, x := range claimed {
+		if err := s.hold(ctx, reg, x, size.Claims); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Scene) move(move func(time.Time), day standards.Date, hour int) {
+	s.Clock = day.Time().Add(time.Duration(hour) * time.Hour)
+	move(s.Clock)
+}
+
+func (s *Scene) plan(ctx context.Context, reg *registry.Registry, n, rows int) ([]SceneSession, error) {
+	out := make([]SceneSession, n)
+	for i := range out {
+		planned, err := reg.PlanSession(ctx, s.Issuer(), registry.NewSession{Name: "耐久测试批次", Filing: s.Filing.ID, Occupation: occupation,
+			Level: standards.Senior, ExamDate: standards.DateOf(s.Clock).AddDays(1)})
+		if err != nil {
+			return nil, err
+		}
+		out[i] = SceneSession{ID: planned.ID, From: s.People, To: s.People + rows}
+		s.People += rows
+	}
+	return out, nil
+}
+
+// publicise uploads the results of a session and begins its publicity; the
+// answer is its last day.
+func (s *Scene) publicise(ctx context.Context, reg *registry.Registry, x SceneSession) (standards.Date, error) {
+	if _, err := reg.UploadResults(ctx, s.Issuer(), x.ID, registry.Upload{File: strings.NewReader(x.results())}); err != nil {
+		return "", err
+	}
+	shown, err := reg.StartPublicity(ctx, s.Issuer(), x.ID)
+	if err != nil {
+		return "", err
+	}
+	return shown.Publicity.Until, nil
+}
+
+// hold issues a session and takes its certificates: claims to claim on, the rest
+// to void.
+func (s *Scene) hold(ctx context.Context, reg *registry.Registry, x SceneSession, claims int) error {
+	if _, err := reg.Issue(ctx, s.Issuer(), x.ID, nil); err != nil {
+		return err
+	}
+	issued, err := certificatesOf(ctx, reg, s.Issuer(), x.ID)
+	if err != nil {
+		return err
+	}
+	for _, c := range issued {
+		h := Holding{Number: c.Number, Person: x.person(c.Row)}
+		if len(s.Claims) < claims {
+			s.Claims = append(s.Claims, h)
+		} else {
+			s.Void = append(s.Void, h)
+		}
+	}
+	return nil
+}
+
+// results is the session's file of results.
+func (x SceneSession) results() string {
+	var out strings.Builder
+	out.WriteString("姓名,证件号码,理论成绩,技能成绩\n")
+	for i := x.From; i < x.To; i++ {
+		p := invented.PersonAt(i)
+		fmt.Fprintf(&out, "%s,%s,%d,%d\n", p.Name, p.Document, 60+i%40, 60+i*7%40)
+	}
+	return out.String()
+}
+
+// person is who stands in a row of the file; the header is row 1.
+func (x SceneSession) person(row int) int { return x.From + row - 2 }
+
+func certificatesOf(ctx context.Context, reg *registry.Registry, by registry.Actor, session string) (out []registry.Issued, err error) {
+	for page := (registry.Page{Limit: 500}); ; {
+		got, next, err := reg.CertificatesOfSession(ctx, by, session, page)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, got...)
+		if page.Cursor = next; next == "" {
+			return out, nil
+		}
+	}
+}
+
+// claim is the complete request for a holding. It is the same whenever it is
+// made.
+func (s *Scene) claim(h Holding) registry.ClaimRequest {
+	p := invented.PersonAt(h.Person)
+	return registry.ClaimRequest{Reference: "T-" + h.Number, Policy: "sample-2026", Certificate: h.Number, Document: p.Document, Name: p.Name,
+		Received: standards.DateOf(s.Clock),
+		Facts:    policy.Facts{policy.Insured: {Value: policy.Yes, Source: "耐久测试", At: s.Clock, Reference: "CB-1"}}}
+}
+
+// Reserve reserves a claim on a holding; any other answer than that it may be
+// paid is an error.
+func (s *Scene) Reserve(ctx context.Context, reg *registry.Registry, h Holding) error {
+	_, err := s.reserve(ctx, reg, h)
+	return err
+}
+
+func (s *Scene) reserve(ctx context.Context, reg *registry.Registry, h Holding) (registry.ClaimView, error) {
+	answer, err := reg.ReserveClaim(ctx, s.payer(), s.claim(h))
+	if err != nil {
+		return registry.ClaimView{}, err
+	}
+	if answer.Outcome != policy.Allow || answer.Claim == nil {
+		return registry.ClaimView{}, fmt.Errorf("claim on %s: %s %v", h.Number, answer.Outcome, answer.Reasons)
+	}
+	return *answer.Claim, nil
+}
+
+// Certificates are up to n of those that the scene holds, spread over them.
+func (s *Scene) Certificates(ctx context.Context, reg *registry.Registry, n int) (out []registry.Issued, err error) {
+	for i := range min(n, len(s.Claims)) {
+		c, err := reg.CertificateByNumber(ctx, s.authority(), s.Claims[i*len(s.Claims)/min(n, len(s.Claims))].Number)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
