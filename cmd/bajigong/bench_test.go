@@ -10,12 +10,12 @@ import (
 // TestBench takes every path of bench once, on both engines. Figures are not
 // judged: machines differ.
 func TestBench(t *testing.T) {
-	for name, store := range map[string]func() string{
-		"bbolt":      func() string { return "" },
-		"postgresql": func() string { return postgresURL(pgtest.New(t)) },
+	for name, store := range map[string]func(*testing.T) string{
+		"bbolt":      func(*testing.T) string { return "" },
+		"postgresql": func(t *testing.T) string { return postgresURL(pgtest.New(t)) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			report, err := bench(t.Context(), tortureWorld(t), benchOptions{size: 100, clients: 8, each: 100 * time.Millisecond, store: store(), dir: t.TempDir()})
+			report, err := bench(t.Context(), tortureWorld(t), benchOptions{size: 100, clients: 8, each: 100 * time.Millisecond, store: store(t), dir: t.TempDir()})
 			if err != nil {
 				t.Fatal(err)
 			}
