@@ -185,9 +185,9 @@ func age(d time.Duration) words {
 
 // levels names the level digits of a certificate number.
 var levels = map[byte]struct{ code, zh, en string }{
-	'5': {"junior", "五级/初级工", "Level 5, junior skilled worker"},
-	'4': {"intermediate", "四级/中级工", "Level 4, intermediate skilled worker"},
-	'3': {"senior", "三级/高级工", "Level 3, senior skilled worker"},
-	'2': {"technician", "二级/技师", "Level 2, technician"},
-	'1': {"senior_technician", "一级/高级技师", "Level 1, senior technician"},
+	'5': {"junior", "五级/初级工", "Junior skilled worker"},
+	'4': {"intermediate", "四级/中级工", "Intermediate skilled worker"},
+	'3': {"senior", "三级/高级工", "Senior skilled worker"},
+	'2': {"technician", "二级/技师", "Technician"},
+	'1': {"senior_technician", "一级/高级技师", "Senior technician"},
 }

@@ -37,9 +37,9 @@ type levelFacts struct {
 // and the digits of the number rule (人社鉴发〔2019〕2号).
 var levelTable = [...]levelFacts{
 	Apprentice:        {"apprentice", "学徒工", "", "Apprentice worker", 0},
-	Junior:            {"junior", "初级工", "五级", "Junior worker", '5'},
-	Intermediate:      {"intermediate", "中级工", "四级", "Intermediate worker", '4'},
-	Senior:            {"senior", "高级工", "三级", "Senior worker", '3'},
+	Junior:            {"junior", "初级工", "五级", "Junior skilled worker", '5'},
+	Intermediate:      {"intermediate", "中级工", "四级", "Intermediate skilled worker", '4'},
+	Senior:            {"senior", "高级工", "三级", "Senior skilled worker", '3'},
 	Technician:        {"technician", "技师", "二级", "Technician", '2'},
 	SeniorTechnician:  {"senior_technician", "高级技师", "一级", "Senior technician", '1'},
 	SpecialTechnician: {"special_technician", "特级技师", "", "Special-grade technician", 0},
@@ -106,7 +106,7 @@ func (l Level) Certificate() string {
 	return f.grade + "/" + f.name
 }
 
-// English returns the English name, for instance "Senior worker".
+// English returns the English name, for instance "Senior skilled worker".
 func (l Level) English() string { return l.facts().english }
 
 // Code returns the machine form used in JSON, for instance "senior_technician".

@@ -39,7 +39,7 @@ func TestLevelsByTheirNames(t *testing.T) { // 人社鉴发〔2021〕1号 (face)
 func TestParseLevelReadsWhatPeopleWrite(t *testing.T) {
 	for s, want := range map[string]Level{
 		"三级": Senior, "高级工": Senior, "三级/高级工": Senior, "高级工(三级)": Senior, "高级工（三级）": Senior, "高級工（三級）": Senior,
-		"高级工三级": Senior, "三级高级工": Senior, "高级": Senior, "3": Senior, "３": Senior, "3级": Senior, "Ⅲ级": Senior, "Ⅲ": Senior, "senior": Senior, " Senior worker ": Senior,
+		"高级工三级": Senior, "三级高级工": Senior, "高级": Senior, "3": Senior, "３": Senior, "3级": Senior, "Ⅲ级": Senior, "Ⅲ": Senior, "senior": Senior, " Senior skilled worker ": Senior,
 		"国家职业资格三级": Senior, "职业技能等级三级": Senior, "高级技能": Senior, "三 级 / 高 级 工": Senior, "level 3": Senior,
 		"技师": Technician, "二级/技师": Technician, "技师(二级)": Technician, "技師": Technician, "2": Technician,
 		"高级技师": SeniorTechnician, "一级/高级技师": SeniorTechnician, "高級技師": SeniorTechnician, "一级": SeniorTechnician, "Ⅰ级": SeniorTechnician, "senior_technician": SeniorTechnician, "Senior technician": SeniorTechnician,

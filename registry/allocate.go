@@ -1,0 +1,152 @@
+package registry
+
+import (
+	"context"
+	"errors"
+
+	"bajigong/credentials"
+	"bajigong/evaluators"
+	"bajigong/internal/fail"
+	"bajigong/internal/kv"
+	"bajigong/registry/policy"
+	"bajigong/standards"
+)
+
+// allocatePage gives the next candidates their numbers, handles and status
+// indices. Durable afterwards: records that no one can see, since the batch is
+// not published. A crash leaves the cursor at the end of the last whole page.
+func (r *Registry) allocatePage(ctx context.Context, by Actor, seen Batch) (Batch, error) {
+	handles := make([]credentials.Handle, bulkPage)
+	for i := range handles {
+		var err error
+		if handles[i], err = credentials.NewHandle(r.rand); err != nil {
+			return seen, err
+		}
+	}
+	return r.onPage(ctx, seen, func(tx kv.Tx, s Session, b Batch) (Batch, error) {
+		rng := kv.Prefix(kv.Key(s.ID, uint64(s.Results.Generation)))
+		rng.From, rng.Limit = kv.Key(s.ID, uint64(s.Results.Generation), uint64(b.AllocatedRow+1)), bulkPage
+		page, _, err := candidates.Scan(tx, rng)
+		if err != nil {
+			return b, err
+		}
+		a, err := r.newAllocator(tx, s, b)
+		if err != nil {
+			return b, err
+		}
+		for i, c := range page {
+			b.AllocatedRow = c.Row
+			if !c.Passed {
+				continue
+			}
+			if err := a.allocate(tx, c, handles[i]); err != nil {
+				if e := (*fail.Error)(nil); errors.As(err, &e) {
+					a.save(tx) // what this page took is burnt with the batch
+					return r.abortIn(tx, by, s, b, e)
+				}
+				return b, err
+			}
+			b.Allocated++
+		}
+		a.save(tx)
+		if len(page) < bulkPage {
+			b.State = BatchSigning
+		}
+		return b, batches.Put(tx, b)
+	})
+}
+
+// allocator hands out numbers and status indices within one Update.
+type allocator struct {
+	r      *Registry
+	batch  Batch
+	s      Session
+	filing evaluators.Filing
+	occ    standards.Occupation
+	serial int
+	status uint64
+}
+
+func (r *Registry) newAllocator(tx kv.Tx, s Session, b Batch) (*allocator, error) {
+	_, f, err := issuerOf(tx, s)
+	if err != nil {
+		return nil, err
+	}
+	o, err := r.occupation(tx, s.Occupation)
+	if err != nil {
+		return nil, err
+	}
+	a := &allocator{r: r, batch: b, s: s, filing: f, occ: o}
+	serial, err := counter(tx, a.serialKey(), 1)
+	if err != nil {
+		return nil, err
+	}
+	a.serial = int(serial)
+	a.status, err = counter(tx, counterStatus(), 0)
+	return a, err
+}
+
+func (a *allocator) serialKey() []byte {
+	return counterSerial(a.filing.Prefix(), a.batch.Issued.Year(), a.s.Level)
+}
+
+func (a *allocator) save(tx kv.Tx) {
+	setCounter(tx, a.serialKey(), uint64(a.serial))
+	setCounter(tx, counterStatus(), a.status)
+}
+
+// number is the one the file supplied, or the next free one of the granted
+// ranges. Numbers that were supplied before are stepped over.
+func (a *allocator) number(tx kv.Tx, c Candidate) (string, error) {
+	if c.Number != "" {
+		n, err := standards.ParseLevelNumber(c.Number)
+		if err != nil {
+			return "", err
+		}
+		if problems := evaluators.CheckNumber(n, a.filing, a.face()); len(problems) > 0 {
+			return "", fail.New(fail.Conflict, "number_inconsistent", "row %d: the supplied number does not fit: %s", c.Row, problems[0].EN).
+				In("第 %d 行：证书编号不符：%s", c.Row, problems[0].ZH)
+		}
+		taken, err := tx.Get(tableCertificates, kv.Key(c.Number))
+		if err == nil && taken != nil {
+			err = fail.New(fail.Conflict, "number_taken", "row %d: the supplied number is in use", c.Row).In("第 %d 行：证书编号已被使用", c.Row)
+		}
+		return c.Number, err
+	}
+	for {
+		serial, err := evaluators.Allocate(a.filing, a.batch.Issued.Year(), a.s.Level, a.serial)
+		if err != nil {
+			return "", err
+		}
+		a.serial = serial + 1
+		n := a.filing.Number(a.batch.Issued.Year(), a.s.Level, serial).Format()
+		taken, err := tx.Get(tableCertificates, kv.Key(n))
+		if err != nil || taken == nil {
+			return n, err
+		}
+	}
+}
+
+func (a *allocator) face() evaluators.Face {
+	return evaluators.Face{Occupation: a.s.Occupation, Trade: a.s.Trade, Level: a.s.Level, ExamDate: a.s.ExamDate, Issued: a.batch.Issued}
+}
+
+func (a *allocator) allocate(tx kv.Tx, c Candidate, handle credentials.Handle) error {
+	number, err := a.number(tx, c)
+	if err != nil {
+		return err
+	}
+	list, index := credentials.StatusPermutation(a.r.cfg.Keys.Permutation(), a.status)
+	a.status++
+	cert := Certificate{
+		Number: number, Kind: standards.LevelCertificate, Origin: OriginHere, Mode: policy.ModeExam, Person: c.Person,
+		Institution: a.s.Institution, InstitutionName: a.batch.InstitutionName, Filing: a.s.Filing, Region: a.s.Region,
+		Session: a.s.ID, Row: c.Row, Batch: a.batch.ID,
+		Occupation: a.occ.Code, OccupationName: a.occ.Name, Trade: a.s.Trade, TradeName: a.occ.TradeText(a.s.Trade), Level: a.s.Level,
+		Issued: a.batch.Issued, Created: tx.Now(), Versions: 1, Status: CertificateValid,
+	}
+	if err := certificates.Put(tx, cert); err != nil {
+		return err
+	}
+	return versions.Put(tx, Version{Number: number, N: 1, Handle: handle, Status: uint64(list)*credentials.StatusListBits + uint64(index), Created: tx.Now()})
+}
