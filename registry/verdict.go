@@ -41,29 +41,32 @@ func (r *Registry) VerdictByToken(ctx context.Context, text string) (credentials
 	if err != nil {
 		return credentials.Verdict{}, err
 	}
-	if scanned.Token == "" && (scanned.Origin == "" || scanned.Origin == r.cfg.Origin) {
-		return r.VerdictByHandle(ctx, string(scanned.Handle))
-	}
-	// What the code says by itself: whose it is and whether it was altered.
-	trust := credentials.Trust{Keys: r.cfg.Keys.Public(), Origins: []string{r.cfg.Origin}}
-	if scanned.Token == "" {
+	if scanned.Origin != "" && scanned.Origin != r.cfg.Origin {
 		return r.foreign(ctx)
 	}
-	alone, err := credentials.VerifyOffline(text, trust, r.cfg.Now())
-	if err != nil {
-		return credentials.Verdict{}, err
+	if scanned.Token == "" {
+		return r.VerdictByHandle(ctx, string(scanned.Handle))
 	}
-	switch alone.First() {
-	case credentials.ReasonWrongRegistry, credentials.ReasonBadSignature, credentials.ReasonUnknownKey:
-		alone.Online, alone.Certificate, alone.Institution = true, nil, nil
-		return alone, nil
+	keys := r.cfg.Keys.Public()
+	claims, _, err := credentials.OpenToken(scanned.Token, keys, time.Time{})
+	distrusted := errors.Is(err, jws.ErrDistrusted)
+	if err != nil && !distrusted {
+		return r.refusedToken(text, keys)
 	}
 	var out credentials.Verdict
 	err = r.view(ctx, func(rd kv.Reader, now time.Time) error {
-		out, err = r.verdictOnToken(rd, scanned, trust.Keys, now)
+		out, err = r.verdictOnToken(rd, scanned, claims, distrusted, now)
 		return err
 	})
 	return out, err
+}
+
+// refusedToken says why a token is not one of ours as it was signed: altered, of
+// another registry, or of a key that nobody knows.
+func (r *Registry) refusedToken(text string, keys jws.KeySet) (credentials.Verdict, error) {
+	v, err := credentials.VerifyOffline(text, credentials.Trust{Keys: keys, Origins: []string{r.cfg.Origin}}, r.cfg.Now())
+	v.Online, v.Certificate, v.Institution = true, nil, nil
+	return v, err
 }
 
 func (r *Registry) foreign(ctx context.Context) (out credentials.Verdict, err error) {
@@ -78,12 +81,7 @@ func (r *Registry) foreign(ctx context.Context) (out credentials.Verdict, err er
 // verdictOnToken compares an intact token with the ledger. The signature alone
 // proves nothing that the ledger does not say too: a token with other content
 // than the record, or under another certificate's address, is an altered one.
-func (r *Registry) verdictOnToken(rd kv.Reader, s credentials.Scanned, keys jws.KeySet, now time.Time) (credentials.Verdict, error) {
-	claims, _, err := credentials.OpenToken(s.Token, keys, time.Time{})
-	distrusted := errors.Is(err, jws.ErrDistrusted)
-	if err != nil && !distrusted {
-		return credentials.Verdict{}, err
-	}
+func (r *Registry) verdictOnToken(rd kv.Reader, s credentials.Scanned, claims credentials.Claims, distrusted bool, now time.Time) (credentials.Verdict, error) {
 	v, ok, err := versions.Lookup(rd, indexVersionsByStatusIndex, kv.Key(uint64(claims.Status)))
 	if err != nil {
 		return credentials.Verdict{}, err
@@ -110,7 +108,7 @@ func (r *Registry) verdictOnToken(rd kv.Reader, s credentials.Scanned, keys jws.
 	}
 	if distrusted {
 		// The log knows when the token was made; before the key was lost it is good.
-		if _, _, err := credentials.OpenToken(s.Token, keys, v.Created); err != nil {
+		if _, _, err := credentials.OpenToken(s.Token, r.cfg.Keys.Public(), v.Created); err != nil {
 			out.Decide(append(out.Reasons, credentials.ReasonKeyDistrusted)...)
 		}
 	}
