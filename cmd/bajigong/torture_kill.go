@@ -24,7 +24,7 @@ type killOptions struct {
 	dir   string
 	size  torture.Size
 	// every is how many runs share one load of work, fresh how many share one
-	// bbolt file: a check of everything takes longer as it grows.
+	// register: a check of everything takes longer as it grows.
 	every, fresh int
 }
 
@@ -40,7 +40,7 @@ type killReport struct {
 }
 
 func tortureKillCommand(w world) *cobra.Command {
-	opt := killOptions{size: torture.Size{Issue: 4, IssueRows: 300, Upload: 4, UploadRows: 200, Claims: 200}, every: 2, fresh: 20}
+	opt := killOptions{size: torture.Size{Issue: 4, IssueRows: 300, Upload: 4, UploadRows: 200, Claims: 200}, every: 2, fresh: 10}
 	cmd := &cobra.Command{
 		Use:   "kill",
 		Short: "SIGKILL 正在发证和锁定补贴的进程 (kill -9 during issue and claims)",
@@ -49,7 +49,7 @@ func tortureKillCommand(w world) *cobra.Command {
 发现问题即停，--dir 中的存储留待查看 (stops at the first problem).
 
   bajigong torture kill --runs 100 --seed 7
-  bajigong torture kill --runs 20 --store postgres://…   (an empty database)`,
+  bajigong torture kill --runs 20 --store postgres://…   (an empty database; what is made in it goes)`,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := timesFlag("runs", opt.runs); err != nil {
@@ -84,7 +84,12 @@ func tortureKill(ctx context.Context, w world, opt killOptions) (killReport, err
 	killer := killer{rnd: rnd, window: 600 * time.Millisecond}
 	// After a run with problems the store is what shows why: it is left alone.
 	for ; report.Runs < opt.runs && len(report.Problems) == 0; report.Runs++ {
-		if p == nil || opt.store == "" && report.Runs%opt.fresh == 0 {
+		if report.Runs%opt.fresh == 0 {
+			if p != nil && opt.store != "" { // it was empty when we came
+				if err := torture.Clear(ctx, opt.store); err != nil {
+					return report, err
+				}
+			}
 			if p, err = newPatient(ctx, w, filepath.Join(dir, fmt.Sprintf("store-%d", report.Runs)), opt.store, opt.seed); err != nil {
 				return report, err
 			}

@@ -54,7 +54,7 @@ func TestKill(t *testing.T) {
 
 // TestKillOnPostgreSQL does the same to a process whose store is a database.
 func TestKillOnPostgreSQL(t *testing.T) {
-	opt := killOptions{runs: 3, seed: seedOf(t), dir: t.TempDir(), store: postgresURL(pgtest.New(t)), every: 3,
+	opt := killOptions{runs: 3, seed: seedOf(t), dir: t.TempDir(), store: postgresURL(pgtest.New(t)), every: 2, fresh: 2,
 		size: torture.Size{Issue: 4, IssueRows: 120, Upload: 2, UploadRows: 60, Claims: 40}}
 	mustKill(t, opt)
 }
