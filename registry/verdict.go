@@ -212,7 +212,11 @@ func (r *Registry) issuer(rd kv.Reader, c Certificate, received, now time.Time) 
 	if err != nil {
 		return nil, err
 	}
-	inst, _, ds, err := recorded(rd, c.Institution)
+	inst, err := institutionByID(rd, c.Institution)
+	if err != nil {
+		return nil, err
+	}
+	ds, err := decisionsOf(rd, inst.ID)
 	if err != nil {
 		return nil, err
 	}

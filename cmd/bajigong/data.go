@@ -107,5 +107,12 @@ func saveConfig(path string, c config) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
 		err = os.Rename(path+".new", path)
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("save %s: %w", path, err)
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("save %s: %w", path, err)
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
