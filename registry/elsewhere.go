@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"bajigong/evaluators"
 	"bajigong/internal/fail"
@@ -49,7 +50,11 @@ func (r *Registry) RegisterElsewhere(ctx context.Context, by Actor, in []Elsewhe
 	if len(in) == 0 || len(in) > ElsewhereMax {
 		return nil, fail.New(fail.Invalid, "rows", "1 to %d certificates in one call", ElsewhereMax).In("每次登记 1 至 %d 份证书", ElsewhereMax)
 	}
-	rows, err := r.checkArrivals(in)
+	var today standards.Date
+	if err := r.view(ctx, func(_ kv.Reader, now time.Time) error { today = standards.DateOf(now); return nil }); err != nil {
+		return nil, err
+	}
+	rows, err := r.checkArrivals(in, today)
 	if err != nil {
 		return nil, err
 	}
@@ -89,8 +94,7 @@ func (r *Registry) RegisterElsewhere(ctx context.Context, by Actor, in []Elsewhe
 	return out, nil
 }
 
-func (r *Registry) checkArrivals(in []Elsewhere) ([]arrival, error) {
-	today := standards.DateOf(r.cfg.Now())
+func (r *Registry) checkArrivals(in []Elsewhere, today standards.Date) ([]arrival, error) {
 	var bad []fail.Field
 	out := make([]arrival, len(in))
 	seen := map[string]int{}

@@ -222,14 +222,14 @@ func (p *rowParser) parse(row sheet.Row) (out resultRow, bad []fail.Field) {
 	if err != nil {
 		add("姓名", err)
 	}
-	kind := standards.DocumentKind("resident_id")
+	kind, kindErr := standards.ResidentID, error(nil)
 	if text := row.Get("证件类型"); text != "" {
-		if kind, err = standards.ParseDocumentKind(text); err != nil {
-			add("证件类型", err)
+		if kind, kindErr = standards.ParseDocumentKind(text); kindErr != nil {
+			add("证件类型", kindErr)
 		}
 	}
 	var document standards.Document
-	if err == nil || name == "" {
+	if kindErr == nil { // a number cannot be judged without its kind
 		if document, err = standards.ParseDocument(kind, row.Get("证件号码"), p.today); err != nil {
 			add("证件号码", err)
 		} else if first, twice := p.people[document.Number]; twice {
@@ -306,7 +306,8 @@ func (p *rowParser) number(row sheet.Row) (string, []fail.Field) {
 }
 
 // takenNumbers finds supplied numbers that are in the register already.
-func (r *Registry) takenNumbers(ctx context.Context, rows []resultRow) (bad []fail.Field, err error) {
+func (r *Registry) takenNumbers(ctx context.Context, rows []resultRow) ([]fail.Field, error) {
+	var bad []fail.Field
 	for start := 0; start < len(rows); start += bulkPage {
 		part := rows[start:min(start+bulkPage, len(rows))]
 		var keys [][]byte
@@ -319,17 +320,18 @@ func (r *Registry) takenNumbers(ctx context.Context, rows []resultRow) (bad []fa
 		if len(keys) == 0 {
 			continue
 		}
-		err := r.db.View(ctx, func(rd kv.Reader) error {
-			found, err := rd.GetMany(tableCertificates, keys)
-			for i, v := range found {
-				if v != nil {
-					bad = append(bad, fail.Field{Name: "证书编号", Row: at[i], Code: "number_taken", ZH: "证书编号已被使用", EN: "the number is in use"})
-				}
-			}
+		var found [][]byte
+		err := r.db.View(ctx, func(rd kv.Reader) (err error) {
+			found, err = rd.GetMany(tableCertificates, keys)
 			return err
 		})
 		if err != nil {
 			return nil, err
+		}
+		for i, v := range found {
+			if v != nil {
+				bad = append(bad, fail.Field{Name: "证书编号", Row: at[i], Code: "number_taken", ZH: "证书编号已被使用", EN: "the number is in use"})
+			}
 		}
 	}
 	return bad, nil
@@ -465,6 +467,7 @@ func (r *Registry) storePage(ctx context.Context, page []resultRow) error {
 func (r *Registry) clearResults(ctx context.Context, s Session) error {
 	for more := true; more; {
 		err := r.db.Bulk(ctx, func(tx kv.Tx) error {
+			more = false
 			rng := kv.Prefix(kv.Key(s.ID))
 			rng.To, rng.Limit = kv.Key(s.ID, uint64(s.Results.Generation)), bulkPage
 			old, _, err := candidates.Scan(tx, rng)
