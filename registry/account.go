@@ -23,7 +23,6 @@ type Account struct {
 	Roles        []Role    `json:"roles"`
 	Region       string    `json:"region"`
 	Created      time.Time `json:"created"`
-	Disabled     bool      `json:"disabled,omitempty"`
 }
 
 // NewAccount is what CreateAccount needs. Organisation is the institution's id
@@ -250,7 +249,7 @@ func (r *Registry) Authenticate(ctx context.Context, secret string) (Actor, erro
 		if err != nil {
 			return err
 		}
-		if !found || a.Disabled {
+		if !found {
 			return refused
 		}
 		out = Actor{Account: a.ID, Organisation: a.Organisation, Roles: a.Roles, Region: a.Region, Via: "key:" + k.ID}

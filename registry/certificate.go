@@ -126,6 +126,8 @@ func (c Certificate) Change(in NewChange, by Actor, now time.Time) (Certificate,
 	if n := len([]rune(in.Document)); n > 100 || n == 0 && in.Kind != ChangeCancel {
 		bad = append(bad, fail.Field{Name: "document", Code: "length", ZH: "请填写文号，不超过 100 字", EN: "the document number, at most 100 characters"})
 	}
+	bad = append(bad, impersonal("reason", in.Reason)...)
+	bad = append(bad, impersonal("document", in.Document)...)
 	if in.Effective == "" {
 		in.Effective = today
 	}

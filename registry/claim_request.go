@@ -178,3 +178,11 @@ func holdsIdentity(text string) bool {
 	}
 	return false
 }
+
+// impersonal refuses an identity number in a text that is shown and logged.
+func impersonal(field, text string) []fail.Field {
+	if !holdsIdentity(text) {
+		return nil
+	}
+	return []fail.Field{{Name: field, Code: "personal", ZH: "不得含有身份证号码，此项会公开并写入日志", EN: "must not contain an identity number: it is shown and logged"}}
+}

@@ -173,6 +173,11 @@ func numbersFree(rd kv.Reader, f evaluators.Filing) error {
 // does to past certificates: nothing. Conflict: the institution's state does not
 // allow it.
 func (r *Registry) RecordDecision(ctx context.Context, by Actor, in evaluators.Decision) (evaluators.Decision, error) {
+	bad := append(append(impersonal("reason", in.Reason), impersonal("basis", in.Basis)...), impersonal("document", in.Document)...)
+	if len(bad) > 0 {
+		return evaluators.Decision{}, fail.New(fail.Invalid, "decision", "a decision is public and must not have an identity number in it").
+			In("决定会公开，不得写身份证号码").At(bad...)
+	}
 	id := r.rand.id("d")
 	var out evaluators.Decision
 	err := r.db.Update(ctx, func(tx kv.Tx) error {

@@ -216,6 +216,9 @@ func (r *Registry) abortIn(tx kv.Tx, by Actor, s Session, b Batch, why *fail.Err
 // AbortBatch ends an unfinished batch; its numbers are burnt and the session can
 // be issued anew. Conflict: the batch has ended.
 func (r *Registry) AbortBatch(ctx context.Context, by Actor, session, reason string) (Batch, error) {
+	if bad := impersonal("reason", reason); bad != nil {
+		return Batch{}, fail.New(fail.Invalid, "abort", "the reason has an identity number in it").In("原因中不得写身份证号码").At(bad...)
+	}
 	var out Batch
 	err := r.db.Update(ctx, func(tx kv.Tx) error {
 		out = Batch{}

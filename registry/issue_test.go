@@ -212,3 +212,30 @@ func TestReissueSupersedesTheOldPaper(t *testing.T) {
 		t.Errorf("look-up by the corrected name: %v %v", v.Reasons, err)
 	}
 }
+
+// What is public and logged has no place for an identity number.
+func TestReasonsHoldNoIdentityNumber(t *testing.T) {
+	e := registrytest.New(t)
+	by := e.MustAdmit(1)
+	c := e.MustCertificates(by, 0, 1)[0]
+	reason := "冒用" + invented.PersonAt(7).Document + "身份"
+	personal := func(what string, err error) {
+		t.Helper()
+		f := fail.Of(err)
+		if f == nil || f.Kind != fail.Invalid || len(f.Fields) == 0 || f.Fields[0].Code != "personal" || strings.Contains(f.Error(), invented.PersonAt(7).Document) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	_, err := e.ChangeCertificate(ctx, e.Authority, c.Number, registry.NewChange{Kind: registry.ChangeVoid, Document: "x", Reason: reason})
+	personal("void", err)
+	_, err = e.ReissueCertificate(ctx, by.Actor, c.Number, registry.Reissue{Kind: registry.Duplicate, Basis: "x", Reason: reason})
+	personal("reissue", err)
+	_, err = e.RecordDecision(ctx, e.Authority, evaluators.Decision{Target: evaluators.Target{Institution: by.Institution.ID}, Kind: evaluators.Suspend,
+		Effective: standards.DateOf(e.Clock.Now()), Document: "x", Basis: "x", Reason: reason})
+	personal("decision", err)
+	_, err = e.PlanSession(ctx, by.Actor, registry.NewSession{Name: reason, Filing: by.Filing.ID, Occupation: "6-31-01-03", Level: standards.Senior,
+		ExamDate: standards.DateOf(e.Clock.Now()).AddDays(2)})
+	personal("session", err)
+	_, err = e.AbortBatch(ctx, by.Actor, c.Session, reason)
+	personal("abort", err)
+}

@@ -35,6 +35,8 @@ const (
 
 func (in Reissue) validate() error {
 	var bad []fail.Field
+	bad = append(bad, impersonal("reason", in.Reason)...)
+	bad = append(bad, impersonal("basis", in.Basis)...)
 	changes := in.Name != "" || in.Document != "" || in.DocumentKind != ""
 	if in.Kind == Correction && in.Name == "" && in.Document == "" {
 		bad = append(bad, fail.Field{Name: "name", Code: "required", ZH: "更正须填写更正后的姓名或证件号码", EN: "a correction gives the name or the document as it should be"})

@@ -89,6 +89,9 @@ func (r *Registry) PlanSession(ctx context.Context, by Actor, in NewSession) (Se
 		return Session{}, fail.New(fail.Invalid, "session", "the plan is not complete").In("认定计划不完整").
 			At(fail.Field{Name: "name", Code: "length", ZH: "批次名称应为 1 至 100 个字", EN: "name has 1 to 100 characters"})
 	}
+	if bad := impersonal("name", in.Name); bad != nil {
+		return Session{}, fail.New(fail.Invalid, "session", "the plan has an identity number in it").In("认定计划中不得写身份证号码").At(bad...)
+	}
 	id := r.rand.id("s")
 	var out Session
 	err := r.db.Update(ctx, func(tx kv.Tx) error {
