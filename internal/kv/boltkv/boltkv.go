@@ -18,6 +18,7 @@ import (
 	"math/bits"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -59,6 +60,7 @@ type freelist struct {
 type engine struct {
 	db      *bbolt.DB
 	path    string
+	writing sync.Mutex // held until durable knows how the commit ended, longer than bbolt's lock
 	durable durable
 }
 
@@ -139,7 +141,7 @@ func (e *engine) view(ctx context.Context, fn func(*bbolt.Tx) error) error {
 		return err
 	}
 	return e.db.View(func(tx *bbolt.Tx) error {
-		if err := e.durable.wait(tx.ID()); err != nil {
+		if err := e.durable.wait(ctx, tx.ID()); err != nil {
 			return err
 		}
 		return fn(tx)
@@ -150,6 +152,8 @@ func (e *engine) Apply(ctx context.Context, fn func(kv.Reader) ([]kv.Write, erro
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	e.writing.Lock()
+	defer e.writing.Unlock()
 	tx, err := e.db.Begin(true)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package boltkv
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -183,6 +184,30 @@ func TestSmallMap(t *testing.T) {
 	}
 	close(done)
 	wg.Wait()
+}
+
+// TestLastCommitIsSeen lets writers follow each other closely. bbolt lets the
+// next one in before Commit returns to the one before, whose report must not
+// come late and take back what is durable: the last View would wait for ever.
+func TestLastCommitIsSeen(t *testing.T) {
+	e := openAt(t, newPath(t), quick)
+	for range 40 {
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				if err := put1(t, e, "k", "v"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		err := e.View(ctx, func(kv.Reader) error { return nil })
+		cancel()
+		if err != nil {
+			t.Fatalf("View after the last commit: %v", err)
+		}
+	}
 }
 
 // TestViewWaitsForTheSync shows a View a transaction that is written but not

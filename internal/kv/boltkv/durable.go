@@ -1,6 +1,7 @@
 package boltkv
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -21,8 +22,9 @@ type durable struct {
 
 func (d *durable) start(id int) { d.id, d.next = id, make(chan struct{}) }
 
-// wait returns when transaction id is durable. That takes no longer than a sync.
-func (d *durable) wait(id int) error {
+// wait returns when transaction id is durable. That takes no longer than a sync,
+// unless the disk hangs: then ctx ends it.
+func (d *durable) wait(ctx context.Context, id int) error {
 	for {
 		d.mu.RLock()
 		at, err, next := d.id, d.err, d.next
@@ -33,10 +35,15 @@ func (d *durable) wait(id int) error {
 		if err != nil {
 			return err
 		}
-		<-next
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 
+// reached is called in the order of the transactions.
 func (d *durable) reached(id int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
