@@ -40,6 +40,8 @@ type Config struct {
 	Checkpoint auditlog.CheckpointStore
 	// Policies are the subsidy policies in use.
 	Policies policy.Set
+	// Rules are the rule files in use.
+	Rules Rules
 	// Calendar knows working days.
 	Calendar standards.Calendar
 	// Now and Rand are the clock and randomness. Rules that decide a write use

@@ -78,6 +78,10 @@ func newRegistry(db *kv.DB, c config, keys *credentials.KeyRing, now func() time
 	if err != nil {
 		return nil, err
 	}
+	rules, err := registry.EmbeddedRules()
+	if err != nil {
+		return nil, err
+	}
 	origin := c.LogOrigin
 	if origin == "" {
 		if origin, err = registry.LogOrigin(c.Origin); err != nil {
@@ -86,7 +90,7 @@ func newRegistry(db *kv.DB, c config, keys *credentials.KeyRing, now func() time
 	}
 	return registry.New(db, registry.Config{
 		Origin: c.Origin, LogOrigin: origin, Region: c.Region, OperatorZH: c.OperatorZH, OperatorEN: c.OperatorEN,
-		Keys: keys, Checkpoint: auditlog.NewFileStore(keys.Dir(), origin), Policies: policies,
+		Keys: keys, Checkpoint: auditlog.NewFileStore(keys.Dir(), origin), Policies: policies, Rules: rules,
 		Calendar: standards.EmbeddedCalendar(), Now: now, Rand: rand, Log: log,
 	})
 }

@@ -17,9 +17,11 @@ import (
 
 	"bajigong/credentials"
 	"bajigong/evaluators"
+	"bajigong/evaluators/course"
 	"bajigong/internal/invented"
 	"bajigong/internal/kv"
 	"bajigong/internal/kv/boltkv"
+	"bajigong/internal/rulefile"
 	"bajigong/registry"
 	"bajigong/registry/auditlog"
 	"bajigong/registry/policy"
@@ -78,6 +80,9 @@ type Options struct {
 	Clock *Clock
 	// Dir is where the key ring is, made before; a new one when empty.
 	Dir string
+	// FullCourse takes the embedded rules for the course of a session; otherwise
+	// it is ThinCourse, for tests that are about something else.
+	FullCourse bool
 	// NoCheck leaves out the check of all invariants at the end.
 	NoCheck bool
 }
@@ -120,6 +125,13 @@ func New(t testing.TB, opts ...Options) *Env {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rules, err := registry.EmbeddedRules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !opt.FullCourse {
+		rules.Course = ThinCourse(t)
+	}
 	origin, err := registry.LogOrigin(Origin)
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +139,7 @@ func New(t testing.TB, opts ...Options) *Env {
 	e.CP = auditlog.NewFileStore(e.Keys.Dir(), origin)
 	if e.Registry, err = registry.New(e.DB, registry.Config{
 		Origin: Origin, Region: Region, OperatorZH: "职业技能证书登记系统（测试）", OperatorEN: "Skill Certificate Register (test)",
-		Keys: e.Keys, Checkpoint: e.CP, Policies: policies, Calendar: standards.EmbeddedCalendar(), Now: e.Clock.Now, Rand: rand.Reader, Log: log,
+		Keys: e.Keys, Checkpoint: e.CP, Policies: policies, Rules: rules, Calendar: standards.EmbeddedCalendar(), Now: e.Clock.Now, Rand: rand.Reader, Log: log,
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -144,6 +156,16 @@ func New(t testing.TB, opts ...Options) *Env {
 		}
 	})
 	return e
+}
+
+// ThinCourse asks for nothing but plan, results and publicity.
+func ThinCourse(t testing.TB) rulefile.Set[course.Rules] {
+	t.Helper()
+	set, err := rulefile.NewSet(course.Rules{Head: rulefile.Head{ID: "thin", Region: "000000", From: "2000-01-01"}, PublicityDays: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
 }
 
 // MustCheck fails the test for every broken invariant.
