@@ -53,12 +53,19 @@ const (
 	ReadInstitution      Action = "read an institution"
 	RunSessions          Action = "run sessions"
 	ReadSession          Action = "read a session"
+	ReadCandidates       Action = "read who is on a roster"
+	ApproveSessions      Action = "approve results"
+	DecideAppeals        Action = "decide appeals"
 	ReadCertificate      Action = "read a certificate"
 	VoidCertificate      Action = "void a certificate"    // 撤销
 	CancelCertificate    Action = "cancel a certificate"  // 注销
 	SuspendCertificate   Action = "suspend a certificate" // 暂停
 	ReissueCertificate   Action = "reissue a certificate" // 更正, 补发
 	RegisterElsewhere    Action = "register a certificate from elsewhere"
+	ManagePosts          Action = "manage posts and apprentices" // 评聘, 学徒工
+	FilePosts            Action = "file posts"
+	ReadPosts            Action = "read posts"
+	ReadPerson           Action = "read the record of a person"
 	UseClaims            Action = "use claims"
 	ReadClaim            Action = "read a claim"
 	ReadEvents           Action = "read events"
@@ -67,9 +74,9 @@ const (
 
 // Actions lists every action, for the table test of may.
 func Actions() []Action {
-	return []Action{ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, RunSessions, ReadSession,
+	return []Action{ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, RunSessions, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals,
 		ReadCertificate, VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere,
-		UseClaims, ReadClaim, ReadEvents, CheckRegister}
+		ManagePosts, FilePosts, ReadPosts, ReadPerson, UseClaims, ReadClaim, ReadEvents, CheckRegister}
 }
 
 // Object is what an action is about. Empty fields belong to nobody.
@@ -108,14 +115,14 @@ func allowed(by Actor, do Action, about Object) bool {
 	}
 	if by.has(RoleAuthority) && governs(by.Region, about.Region) {
 		switch do {
-		case ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, ReadSession, ReadCertificate,
-			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, ReadEvents, CheckRegister:
+		case ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals, ReadCertificate,
+			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, FilePosts, ReadPosts, ReadPerson, ReadEvents, CheckRegister:
 			return true
 		}
 	}
 	if by.has(RoleInstitution) && by.Organisation != "" && by.Organisation == about.Institution {
 		switch do {
-		case ReadInstitution, RunSessions, ReadSession, ReadCertificate, CancelCertificate, ReissueCertificate, RegisterElsewhere:
+		case ReadInstitution, RunSessions, ReadSession, ReadCandidates, DecideAppeals, ReadCertificate, CancelCertificate, ReissueCertificate, RegisterElsewhere, ManagePosts, ReadPosts:
 			return true
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"bajigong/evaluators"
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
-	"bajigong/registry/policy"
 	"bajigong/standards"
 )
 
@@ -36,8 +35,18 @@ func (r *Registry) allocatePage(ctx context.Context, by Actor, seen Batch) (Batc
 		}
 		for i, c := range page {
 			b.AllocatedRow = c.Row
-			if !c.Passed {
+			take, err := taken(tx, b, c)
+			if err != nil {
+				return b, err
+			}
+			if !take {
 				continue
+			}
+			if b.Released {
+				c.Batch = b.ID
+				if err := candidates.Put(tx, c); err != nil {
+					return b, err
+				}
 			}
 			if err := a.allocate(tx, c, handles[i]); err != nil {
 				if e := (*fail.Error)(nil); errors.As(err, &e) {
@@ -54,6 +63,20 @@ func (r *Registry) allocatePage(ctx context.Context, by Actor, seen Batch) (Batc
 		}
 		return b, batches.Put(tx, b)
 	})
+}
+
+// taken reports whether a batch has a certificate for a candidate: the first one
+// for all who passed and are not held, a further one for those released since and
+// not in a published batch before.
+func taken(rd kv.Reader, b Batch, c Candidate) (bool, error) {
+	if !b.Released {
+		return c.Passed && c.Hold == HoldNone, nil
+	}
+	if !c.Passed || c.Hold != HoldReleased || c.Batch == "" {
+		return c.Passed && c.Hold == HoldReleased, nil
+	}
+	before, err := need(rd, batches, kv.Key(c.Batch), "batch", "发证批次", c.Batch)
+	return before.State == BatchAborted, err
 }
 
 // allocator hands out numbers and status indices within one Update.
@@ -139,7 +162,7 @@ func (a *allocator) allocate(tx kv.Tx, c Candidate, handle credentials.Handle) e
 	list, index := credentials.StatusPermutation(a.r.cfg.Keys.Permutation(), a.status)
 	a.status++
 	cert := Certificate{
-		Number: number, Kind: standards.LevelCertificate, Origin: OriginHere, Mode: policy.ModeExam, Person: c.Person,
+		Number: number, Kind: standards.LevelCertificate, Origin: OriginHere, Mode: a.s.mode(), Group: c.Group, Person: c.Person,
 		Institution: a.s.Institution, InstitutionName: a.batch.InstitutionName, Filing: a.s.Filing, Region: a.s.Region,
 		Session: a.s.ID, Row: c.Row, Batch: a.batch.ID,
 		Occupation: a.occ.Code, OccupationName: a.occ.Name, Trade: a.s.Trade, TradeName: a.occ.TradeText(a.s.Trade), Level: a.s.Level,

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"slices"
 	"time"
 
 	"bajigong/internal/fail"
@@ -40,6 +41,7 @@ type Batch struct {
 	State           BatchState     `json:"state"`
 	Issued          standards.Date `json:"issued"` // 发证日期 of every certificate in it
 	Total           int            `json:"total"`
+	Released        bool           `json:"released,omitempty"` // has only rows that appeals had held
 	Allocated       int            `json:"allocated"`
 	Signed          int            `json:"signed"`
 	// AllocatedRow and SignedRow are the cursors: the last row done.
@@ -53,9 +55,12 @@ type Batch struct {
 }
 
 // StartBatch is the rule for beginning to issue: after the last day of
-// publicity, and not before.
+// publicity, and not before. Rows that an appeal holds or has excluded are left
+// out. A session that has issued begins a further batch for the rows whose
+// appeals were rejected since.
 func (s Session) StartBatch(b Batch, now time.Time) (Session, Batch, error) {
-	if s.State != SessionPublicity || s.Publicity == nil || s.Results == nil {
+	further := s.State == SessionIssued && s.Publicity != nil && s.Publicity.Released > 0
+	if s.State != SessionPublicity && !further || s.Publicity == nil || s.Results == nil {
 		return s, b, fail.New(fail.Conflict, "not_publicised", "session %s is %s; certificates follow publicity", s.ID, s.State).
 			In("批次 %s 尚未公示，不能发证", s.ID)
 	}
@@ -65,7 +70,15 @@ func (s Session) StartBatch(b Batch, now time.Time) (Session, Batch, error) {
 			In("批次 %s 公示至 %s，次日起方可发证", s.ID, s.Publicity.Until)
 	}
 	b.Session, b.Institution, b.Filing = s.ID, s.Institution, s.Filing
-	b.State, b.Issued, b.Total, b.Started = BatchAllocating, today, s.Results.Passed, now
+	b.State, b.Issued, b.Total, b.Started = BatchAllocating, today, s.Results.Passed-s.Publicity.Held-s.Publicity.Excluded, now
+	if further {
+		b.Released, b.Total = true, s.Publicity.Released
+		s.Earlier = append(slices.Clone(s.Earlier), s.Batch)
+	}
+	if b.Total <= 0 {
+		return s, b, fail.New(fail.Conflict, "all_rows_held", "every passed row of session %s waits for an appeal or lost one", s.ID).
+			In("批次 %s 的合格人员均有异议未办结或异议成立，暂无可发证人员", s.ID)
+	}
 	s.State, s.Batch = SessionIssuing, b.ID
 	return s, b, nil
 }
@@ -77,7 +90,15 @@ func (s Session) Publish(b Batch, now time.Time) (Session, Batch, error) {
 			In("发证批次 %s 尚未完成：已签 %d / %d", b.ID, b.Signed, b.Total)
 	}
 	b.State, b.Published = BatchPublished, &now
-	s.State, s.Issued = SessionIssued, &now
+	s.State = SessionIssued
+	if s.Issued == nil {
+		s.Issued = &now
+	}
+	if b.Released {
+		p := *s.Publicity
+		p.Released -= b.Total
+		s.Publicity = &p
+	}
 	return s, b, nil
 }
 
@@ -91,5 +112,8 @@ func (s Session) Abort(b Batch, why *fail.Error) (Session, Batch, error) {
 		b.Aborted, b.AbortedZH = b.Aborted+"; "+f.EN, b.AbortedZH+"；"+f.ZH
 	}
 	s.State, s.Batch = SessionPublicity, ""
+	if n := len(s.Earlier); n > 0 {
+		s.State, s.Batch, s.Earlier = SessionIssued, s.Earlier[n-1], slices.Clone(s.Earlier[:n-1])
+	}
 	return s, b, nil
 }

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,7 @@ type Certificate struct {
 	Kind            standards.NumberKind `json:"kind"`
 	Origin          Origin               `json:"origin"`
 	Mode            policy.Mode          `json:"mode"`
+	Group           string               `json:"group,omitempty"` // 人员类别 of the candidate
 	Person          PersonID             `json:"person"`
 	Institution     string               `json:"institution,omitempty"` // id, when it is in this register
 	InstitutionName string               `json:"institution_name"`      // as at issue, as the paper shows it
@@ -270,7 +272,7 @@ func (r *Registry) CertificatesOfSession(ctx context.Context, by Actor, session 
 		if s.State != SessionIssued {
 			return fail.New(fail.Conflict, "not_issued", "session %s has not issued yet", s.ID).In("批次 %s 尚未发证", s.ID)
 		}
-		cs, cursor, err := scanIndexPage(rd, certificates, indexCertificatesByBatch, kv.Prefix(kv.Key(s.Batch)), page)
+		cs, cursor, err := issuedPage(rd, s, page)
 		if err != nil {
 			return err
 		}
@@ -285,6 +287,29 @@ func (r *Registry) CertificatesOfSession(ctx context.Context, by Actor, session 
 		return nil
 	})
 	return out, next, err
+}
+
+// issuedPage is one page of the certificates of all batches of a session.
+func issuedPage(rd kv.Reader, s Session, page Page) (out []Certificate, next string, err error) {
+	ids := append(slices.Clone(s.Earlier), s.Batch)
+	slices.Sort(ids) // the order of their keys, which the cursor goes by
+	for i, id := range ids {
+		rng := kv.Prefix(kv.Key(id))
+		rng.Limit = 1
+		at, err := page.within(rng)
+		if err != nil {
+			return nil, "", err
+		}
+		if string(at.From) >= string(rng.To) {
+			continue // the cursor stands behind this batch
+		}
+		out, next, err = scanIndexPage(rd, certificates, indexCertificatesByBatch, rng, page)
+		if err != nil || next != "" || i == len(ids)-1 {
+			return out, next, err
+		}
+		return out, encodeCursor(kv.Key(ids[i+1])), nil
+	}
+	return nil, "", nil
 }
 
 var changeActions = map[ChangeKind]Action{ChangeVoid: VoidCertificate, ChangeCancel: CancelCertificate,

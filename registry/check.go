@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"bajigong/credentials"
@@ -88,7 +89,7 @@ func (c *check) say(problem string) { c.problem("%s", problem) }
 func (c *check) indexes() error {
 	for _, table := range []func(kv.Reader, func(string)) error{
 		accounts.Check, apiKeys.Check, institutions.Check, filings.Check, decisions.Check, occupations.Check, sessions.Check,
-		candidates.Check, batches.Check, certificates.Check, versions.Check, claims.Check, requests.Check,
+		candidates.Check, roster.Check, appeals.Check, batches.Check, certificates.Check, versions.Check, appointments.Check, apprentices.Check, claims.Check, requests.Check,
 	} {
 		if err := table(c.rd, c.say); err != nil {
 			return err
@@ -213,7 +214,7 @@ func (c *check) lawful(cert Certificate) error {
 	if err != nil {
 		return err
 	}
-	if !ok || s.Results == nil || s.Publicity == nil || s.Batch != b.ID || b.Published == nil {
+	if !ok || s.Results == nil || s.Publicity == nil || s.Batch != b.ID && !slices.Contains(s.Earlier, b.ID) || b.Published == nil {
 		c.problem("certificate %s: its session %s was not planned, held, publicised and issued", cert.Number, cert.Session)
 		return nil
 	}
@@ -233,14 +234,71 @@ func (c *check) lawful(cert Certificate) error {
 	if err != nil {
 		return err
 	}
-	parts, err := c.r.starter.Parts(s.Occupation, s.Trade, s.Level, s.ExamDate)
+	if !ok || !candidate.Passed || candidate.Person != cert.Person || candidate.Hold == HoldAppeal || candidate.Hold == HoldExcluded {
+		c.problem("certificate %s: row %d of session %s did not pass, is another person's, or is held by an appeal", cert.Number, cert.Row, s.ID)
+		return nil
+	}
+	if err := c.earned(cert, s, candidate); err != nil {
+		return err
+	}
+	return c.entitled(cert, s, *b.Published)
+}
+
+// earned: the scores pass, kept parts are those of an earlier session, and who
+// had to be on the roster was.
+func (c *check) earned(cert Certificate, s Session, candidate Candidate) error {
+	rules, err := c.r.courseOf(s)
 	if err != nil {
 		return err
 	}
-	if passed, _ := standards.Passed(parts, candidate.Scores); !ok || !passed || !candidate.Passed || candidate.Person != cert.Person {
-		c.problem("certificate %s: row %d of session %s did not pass or is another person's", cert.Number, cert.Row, s.ID)
+	if cert.Mode != s.mode() {
+		c.problem("certificate %s says mode %s, its session %s", cert.Number, cert.Mode, s.mode())
 	}
-	return c.entitled(cert, s, *b.Published)
+	mode, ok := modeOf(rules, s.mode())
+	if ok && mode.Scores {
+		parts, err := c.r.partsOf(c.rd, s)
+		if err != nil {
+			return err
+		}
+		if passed, _ := standards.Passed(parts, candidate.all()); !passed {
+			c.problem("certificate %s: row %d of session %s did not pass", cert.Number, cert.Row, s.ID)
+		}
+	} else if s.ModeBasis == nil {
+		c.problem("certificate %s has neither an exam nor a basis", cert.Number)
+	}
+	for kind, k := range candidate.Kept {
+		was, ok, err := candidates.Get(c.rd, candidates.Key(Candidate{Session: k.Session, Generation: k.Generation, Row: k.Row}))
+		if err != nil {
+			return err
+		}
+		if !ok || was.Person != cert.Person || was.Scores[kind] != k.Score {
+			c.problem("certificate %s: its %s score is not that of row %d of session %s", cert.Number, kind, k.Row, k.Session)
+		}
+	}
+	if err := s.mustBeConfirmed(rules); err != nil {
+		c.problem("certificate %s: its results were not confirmed by a second person", cert.Number)
+	}
+	if err := s.mustBeApproved(rules); err != nil {
+		c.problem("certificate %s: its results were not approved", cert.Number)
+	}
+	_, f, err := issuerOf(c.rd, s)
+	if err != nil {
+		return err
+	}
+	if err := s.mustHaveRoster(rules, f); err != nil {
+		c.problem("certificate %s: its session has no roster", cert.Number)
+	}
+	if s.Roster == nil {
+		return nil
+	}
+	e, ok, err := roster.Get(c.rd, rosterKey(s.ID, cert.Person))
+	if err != nil {
+		return err
+	}
+	if !ok || e.Generation != s.Roster.Generation || standards.DateOf(e.Entered) >= s.ExamDate || mode.Eligibility && len(e.Conditions) == 0 {
+		c.problem("certificate %s: its holder was not entered and found eligible before the exam", cert.Number)
+	}
+	return nil
 }
 
 // entitled asks again what publish asked. Decisions of the same second may have

@@ -90,12 +90,19 @@ func (r *Registry) startBatch(ctx context.Context, by Actor, session string) (Ba
 		if err != nil {
 			return err
 		}
-		if s.State == SessionIssuing || s.State == SessionIssued {
+		if s.State == SessionIssuing || s.State == SessionIssued && s.Publicity.Released == 0 {
 			out, err = need(tx, batches, kv.Key(s.Batch), "batch", "发证批次", s.Batch)
 			return err
 		}
 		inst, f, err := issuerOf(tx, s)
 		if err != nil {
+			return err
+		}
+		rules, err := r.courseOf(s)
+		if err != nil {
+			return err
+		}
+		if err := s.mustBeApproved(rules); err != nil {
 			return err
 		}
 		s, b, err := s.StartBatch(Batch{ID: id, By: by.Account, InstitutionName: inst.Name}, tx.Now())

@@ -34,35 +34,43 @@ func (r *Registry) personByDocument(rd kv.Reader, d standards.Document) (p Perso
 	return p, false, nil
 }
 
-// peopleFor finds the persons of many documents, or makes them with the ids in
-// fresh. It reads once for all of them.
-func (r *Registry) peopleFor(tx kv.Tx, documents []standards.Document, fresh []PersonID) ([]PersonID, error) {
-	out := make([]PersonID, len(documents))
-	known := make([]bool, len(documents))
+// knownPeople finds the persons of many documents, in one read for each index key
+// version. own are the keys under the newest version.
+func (r *Registry) knownPeople(rd kv.Reader, documents []standards.Document) (people []PersonID, known []bool, own [][]byte, err error) {
+	people, known = make([]PersonID, len(documents)), make([]bool, len(documents))
 	current, _ := r.vault.secrets.Index()
-	var own [][]byte // keys under the current version
 	for _, version := range r.vault.indexVersions() {
 		keys := make([][]byte, len(documents))
 		for i, d := range documents {
 			key, err := r.vault.documentKey(version, string(d.Kind), d.Number)
 			if err != nil {
-				return nil, err
+				return nil, nil, nil, err
 			}
 			keys[i] = key
 		}
 		if version == current {
 			own = keys
 		}
-		found, err := tx.GetMany(tablePersonByDocument, keys)
+		found, err := rd.GetMany(tablePersonByDocument, keys)
 		if err != nil {
-			return nil, err
+			return nil, nil, nil, err
 		}
 		for i, b := range found {
-			if len(b) == len(out[i]) && !known[i] {
-				copy(out[i][:], b)
+			if len(b) == len(people[i]) && !known[i] {
+				copy(people[i][:], b)
 				known[i] = true
 			}
 		}
+	}
+	return people, known, own, nil
+}
+
+// peopleFor finds the persons of many documents, or makes them with the ids in
+// fresh.
+func (r *Registry) peopleFor(tx kv.Tx, documents []standards.Document, fresh []PersonID) ([]PersonID, error) {
+	out, known, own, err := r.knownPeople(tx, documents)
+	if err != nil {
+		return nil, err
 	}
 	for i := range documents {
 		if !known[i] {

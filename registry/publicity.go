@@ -5,18 +5,16 @@ import (
 	"fmt"
 	"time"
 
+	"bajigong/evaluators/course"
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
 	"bajigong/standards"
 )
 
-// PublicityDays is how many working days results are shown before certificates
-// may be issued (practice: 公示 of at least 5 working days).
-const PublicityDays = 5
-
-// StartPublicity shows the passed candidates of a session to the public, from
-// today for PublicityDays working days. Days count from the day after today.
-// Starting it again changes nothing. Conflict: there are no results.
+// StartPublicity shows the passed candidates of a session to the public 公示, from
+// today for as many working days as the rules of the region ask. Days count from
+// the day after today. Starting it again changes nothing. Conflict: there are no
+// results, nobody has confirmed them, or no report of the supervisor is there.
 func (r *Registry) StartPublicity(ctx context.Context, by Actor, session string) (Session, error) {
 	var out Session
 	err := r.db.Update(ctx, func(tx kv.Tx) error {
@@ -29,13 +27,14 @@ func (r *Registry) StartPublicity(ctx context.Context, by Actor, session string)
 			out = s
 			return nil
 		}
-		if s, err = s.Publicise(r.cfg.Calendar, tx.Now()); err != nil {
+		rules, err := r.courseOf(s)
+		if err != nil {
 			return err
 		}
-		if err := sessions.Put(tx, s); err != nil {
+		if s, err = s.Publicise(rules, r.cfg.Calendar, tx.Now()); err != nil {
 			return err
 		}
-		if _, err := r.appendEvent(tx, by, Event{Kind: PublicityStarted, Object: s.ID, Institution: s.Institution, Detail: s.Publicity}); err != nil {
+		if err := r.putSession(tx, by, s, PublicityStarted, s.Publicity); err != nil {
 			return err
 		}
 		out = s
@@ -48,7 +47,7 @@ func (r *Registry) StartPublicity(ctx context.Context, by Actor, session string)
 }
 
 // Publicise is the rule of StartPublicity.
-func (s Session) Publicise(cal standards.Calendar, now time.Time) (Session, error) {
+func (s Session) Publicise(rules course.Rules, cal standards.Calendar, now time.Time) (Session, error) {
 	if s.State != SessionResults || s.Results == nil {
 		return s, fail.New(fail.Conflict, "session_without_results", "session %s has no results to show", s.ID).
 			In("批次 %s 尚无成绩，不能公示", s.ID)
@@ -56,8 +55,11 @@ func (s Session) Publicise(cal standards.Calendar, now time.Time) (Session, erro
 	if s.Results.Passed == 0 {
 		return s, fail.New(fail.Conflict, "nobody_passed", "nobody passed in session %s", s.ID).In("批次 %s 无人合格，无需公示", s.ID)
 	}
+	if err := s.mustBeConfirmed(rules); err != nil {
+		return s, err
+	}
 	today := standards.DateOf(now)
-	until, basis := cal.AddWorkingDays(today, PublicityDays)
+	until, basis := cal.AddWorkingDays(today, rules.PublicityDays)
 	s.State = SessionPublicity
 	s.Publicity = &Publicity{From: today, Until: until, Basis: basis, At: now}
 	return s, nil

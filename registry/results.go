@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bajigong/evaluators"
+	"bajigong/evaluators/course"
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
 	"bajigong/internal/sheet"
@@ -31,8 +32,15 @@ type Candidate struct {
 	Row        int              `json:"row"` // as a spreadsheet counts, the header is 1
 	Person     PersonID         `json:"person"`
 	Scores     standards.Scores `json:"scores"`
-	Passed     bool             `json:"passed"`
-	Number     string           `json:"number,omitempty"` // supplied by the file
+	// Kept are parts passed in earlier sessions that count here 保留成绩.
+	Kept   map[standards.PartKind]KeptPart `json:"kept,omitempty"`
+	Passed bool                            `json:"passed"`
+	Number string                          `json:"number,omitempty"` // supplied by the file
+	Group  string                          `json:"group,omitempty"`  // 人员类别, from the roster
+	// Hold is why a passed row gets no certificate for now; Batch took it when it
+	// had been released.
+	Hold  Hold   `json:"hold,omitempty"`
+	Batch string `json:"batch,omitempty"`
 }
 
 // Upload says how a results file is taken.
@@ -64,6 +72,7 @@ var ResultColumns = []sheet.Column{
 	{Name: "理论成绩", Also: []string{"理论", "theory"}},
 	{Name: "技能成绩", Also: []string{"技能", "实操成绩", "skill"}},
 	{Name: "综合评审成绩", Also: []string{"综合评审", "review"}},
+	{Name: "认定结果", Also: []string{"结果", "result"}},
 	{Name: "证书编号", Also: []string{"number", "certificate_number"}},
 }
 
@@ -83,15 +92,16 @@ func (r *Registry) UploadResults(ctx context.Context, by Actor, session string, 
 	if err != nil {
 		return UploadReport{}, err
 	}
-	s, parts, f, today, err := r.resultsContext(ctx, by, session)
+	about, err := r.resultsContext(ctx, by, session)
 	if err != nil {
 		return UploadReport{}, fmt.Errorf("results of session %s: %w", session, err)
 	}
+	s := about.session
 	print := r.vault.fingerprint("results", data)
 	if s.Results != nil && bytes.Equal(s.Results.File, print) {
 		return UploadReport{Session: s, Rows: s.Results.Rows, Stored: s.Results.Rows, Passed: s.Results.Passed}, nil
 	}
-	rows, total, mistakes, err := parseResults(data, s, parts, f, today)
+	rows, total, mistakes, err := parseResults(data, about)
 	if err != nil {
 		return UploadReport{}, err
 	}
@@ -99,7 +109,14 @@ func (r *Registry) UploadResults(ctx context.Context, by Actor, session string, 
 	if err != nil {
 		return UploadReport{}, err
 	}
-	mistakes = append(mistakes, taken...)
+	strangers, err := r.matchRoster(ctx, about, rows)
+	if err != nil {
+		return UploadReport{}, err
+	}
+	mistakes = append(append(mistakes, taken...), strangers...)
+	if err := r.keepParts(ctx, about, rows); err != nil {
+		return UploadReport{}, err
+	}
 	report := UploadReport{Session: s, Rows: total, Refused: countRows(mistakes), Errors: mistakes}
 	if len(report.Errors) > resultsMaxErrors {
 		report.Errors = report.Errors[:resultsMaxErrors]
@@ -143,30 +160,48 @@ func (s Session) TakeResults(today standards.Date) error {
 	return nil
 }
 
-func (r *Registry) resultsContext(ctx context.Context, by Actor, session string) (s Session, parts []standards.Part, f evaluators.Filing, today standards.Date, err error) {
+// resultsCase is what a results file is judged by.
+type resultsCase struct {
+	session Session
+	parts   []standards.Part // none when the mode has no scores
+	filing  evaluators.Filing
+	rules   course.Rules
+	mode    course.Mode
+	today   standards.Date
+}
+
+func (r *Registry) resultsContext(ctx context.Context, by Actor, session string) (out resultsCase, err error) {
 	err = r.view(ctx, func(rd kv.Reader, now time.Time) error {
-		if s, err = sessionFor(rd, by, RunSessions, session); err != nil {
-			return err
-		}
-		today = standards.DateOf(now)
-		if err := s.TakeResults(today); err != nil {
-			return err
-		}
-		if f, err = filingByID(rd, s.Filing); err != nil {
-			return err
-		}
-		std, err := r.starter.Standard(s.Occupation, s.Trade, s.Level, s.ExamDate)
+		out = resultsCase{today: standards.DateOf(now)}
+		s, err := sessionFor(rd, by, RunSessions, session)
 		if err != nil {
 			return err
 		}
-		parts = std.Parts[s.Level]
-		return nil
+		if err := s.TakeResults(out.today); err != nil {
+			return err
+		}
+		out.session = s
+		if out.rules, err = r.courseOf(s); err != nil {
+			return err
+		}
+		out.mode, _ = modeOf(out.rules, s.mode())
+		if err := s.mustBeWatched(out.rules); err != nil {
+			return err
+		}
+		if out.filing, err = filingByID(rd, s.Filing); err != nil {
+			return err
+		}
+		if err := s.mustHaveRoster(out.rules, out.filing); err != nil {
+			return err
+		}
+		out.parts, err = r.partsOf(rd, s)
+		return err
 	})
-	return s, parts, f, today, err
+	return out, err
 }
 
 // parseResults turns a file into rows and mistakes. It is pure.
-func parseResults(data []byte, s Session, parts []standards.Part, f evaluators.Filing, today standards.Date) (rows []resultRow, total int, mistakes []fail.Field, err error) {
+func parseResults(data []byte, about resultsCase) (rows []resultRow, total int, mistakes []fail.Field, err error) {
 	table, err := sheet.Read(bytes.NewReader(data), sheet.Limits{Bytes: ResultsMaxBytes, Rows: ResultsMaxRows, Columns: 64, Cell: 1000})
 	if err != nil {
 		return nil, 0, nil, err
@@ -177,7 +212,7 @@ func parseResults(data []byte, s Session, parts []standards.Part, f evaluators.F
 	if len(table.Rows) == 0 {
 		return nil, 0, nil, fail.New(fail.Invalid, "results_empty", "the file has a header and no rows").In("文件只有表头，没有数据行")
 	}
-	p := rowParser{session: s, parts: parts, filing: f, today: today, people: map[string]int{}, numbers: map[string]int{}}
+	p := rowParser{resultsCase: about, people: map[string]int{}, numbers: map[string]int{}}
 	for _, row := range table.Rows {
 		r, bad := p.parse(row)
 		mistakes = append(mistakes, bad...)
@@ -205,10 +240,7 @@ func rounded(rows []resultRow, mistakes []fail.Field) (bad []fail.Field) {
 
 // rowParser checks rows one by one and remembers who came before.
 type rowParser struct {
-	session Session
-	parts   []standards.Part
-	filing  evaluators.Filing
-	today   standards.Date
+	resultsCase
 	people  map[string]int // document → row
 	numbers map[string]int // supplied number → row
 }
@@ -244,9 +276,33 @@ func (p *rowParser) parse(row sheet.Row) (out resultRow, bad []fail.Field) {
 	number, numberErrors := p.number(row)
 	bad = append(bad, numberErrors...)
 	passed, _ := standards.Passed(p.parts, scores)
+	if found, foundErrors := p.found(row); !p.mode.Scores {
+		passed, bad = found, append(bad, foundErrors...)
+	} else {
+		bad = append(bad, foundErrors...)
+	}
 	out.candidate = Candidate{Session: p.session.ID, Row: row.Number, Scores: scores, Passed: passed, Number: number}
 	out.paper = Paper{Name: name, Document: document}
 	return out, bad
+}
+
+// found reads what the recognising body found of a candidate, in a session that
+// has no scores.
+func (p *rowParser) found(row sheet.Row) (passed bool, bad []fail.Field) {
+	field := fail.Field{Name: "认定结果", Row: row.Number}
+	switch text := row.Get("认定结果"); {
+	case p.mode.Scores && text == "":
+	case p.mode.Scores:
+		field.Code, field.ZH, field.EN = "not_here", "考核取得的批次以成绩为准，此列请留空", "an exam is decided by its scores; leave this empty"
+		return false, []fail.Field{field}
+	case text == "合格" || text == "通过" || text == "passed":
+		return true, nil
+	case text == "不合格" || text == "未通过" || text == "failed":
+	default:
+		field.Code, field.ZH, field.EN = "result", "应填“合格”或“不合格”", "合格 (passed) or 不合格 (failed)"
+		return false, []fail.Field{field}
+	}
+	return false, nil
 }
 
 var scoreColumns = map[standards.PartKind]string{standards.Theory: "理论成绩", standards.Skill: "技能成绩", standards.Review: "综合评审成绩"}
@@ -401,7 +457,7 @@ func (r *Registry) storeResults(ctx context.Context, by Actor, seen Session, row
 			return fail.New(fail.Conflict, "results_replaced", "another upload for session %s came first", s.ID).In("批次 %s 已有更新的成绩，请核对后重传", s.ID)
 		}
 		s.State, s.Publicity = SessionResults, nil
-		s.Results = &Results{Generation: generation, Rows: len(rows), Passed: passed, Supplied: supplied, File: print, At: tx.Now()}
+		s.Results = &Results{Generation: generation, Rows: len(rows), Passed: passed, Supplied: supplied, File: print, At: tx.Now(), By: by.Account}
 		if err := sessions.Put(tx, s); err != nil {
 			return err
 		}

@@ -1,13 +1,19 @@
 package registry
 
 import (
+	"io/fs"
+
 	"bajigong/evaluators/course"
+	"bajigong/evaluators/posts"
 	"bajigong/internal/rulefile"
+	"bajigong/standards/eligibility"
 )
 
 // Rules are the rule files in use: what differs by region and date.
 type Rules struct {
-	Course rulefile.Set[course.Rules] // the course of a session
+	Course      rulefile.Set[course.Rules] // the course of a session
+	Eligibility eligibility.Set            // conditions of application 申报条件
+	Posts       rulefile.Set[posts.Rules]  // 特级技师, 首席技师, 学徒工
 }
 
 // EmbeddedRules returns the files that come with the product.
@@ -15,5 +21,33 @@ func EmbeddedRules() (r Rules, err error) {
 	if r.Course, err = course.Embedded(); err != nil {
 		return r, err
 	}
+	if r.Eligibility, err = eligibility.Embedded(); err != nil {
+		return r, err
+	}
+	if r.Posts, err = posts.Embedded(); err != nil {
+		return r, err
+	}
 	return r, nil
+}
+
+// With returns the rules with an operator's own files, one folder for each kind:
+// course/*.yaml, posts/*.yaml. A file with the id of one that comes with the
+// product takes its place. Error: Invalid rulefile_invalid, naming the file.
+func (r Rules) With(own fs.FS) (Rules, error) {
+	var err error
+	if r.Course, err = overlay(r.Course, own, "course"); err != nil {
+		return r, err
+	}
+	if r.Posts, err = overlay(r.Posts, own, "posts"); err != nil {
+		return r, err
+	}
+	return r, nil
+}
+
+func overlay[T rulefile.File](set rulefile.Set[T], own fs.FS, folder string) (rulefile.Set[T], error) {
+	more, err := rulefile.ReadSet[T](own, folder+"/*.yaml")
+	if err != nil {
+		return set, err
+	}
+	return set.With(more.All()...)
 }

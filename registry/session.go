@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -9,18 +10,28 @@ import (
 	"bajigong/evaluators"
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
+	"bajigong/registry/policy"
 	"bajigong/standards"
 )
 
 // SessionState is how far a session 认定批次 has come.
 //
-//	state       what may happen                              what follows
-//	planned     results, from the exam date on               results
-//	results     results again (they replace), publicity      results, publicity
-//	publicity   issue, after the last day                    issuing
-//	            results again, which end the publicity       results
-//	issuing     issue again goes on                          issued; publicity if the batch is aborted
-//	issued      nothing                                      –
+// The test of this package reads this table; a dash means refused.
+//
+//	state     | roster  | results | confirm | return  | publicity | appeal    | approve   | issue
+//	----------+---------+---------+---------+---------+-----------+-----------+-----------+--------
+//	planned   | planned | results | -       | -       | -         | -         | -         | -
+//	results   | -       | results | results | -       | publicity | -         | -         | -
+//	publicity | -       | results | -       | results | publicity | publicity | publicity | issuing
+//	issuing   | -       | -       | -       | -       | issuing   | -         | -         | issuing
+//	issued    | -       | -       | -       | -       | issued    | -         | -         | issued
+//
+// Results come from the exam date on and replace earlier ones, whose publicity
+// ends. Whether a roster, a second person's confirmation and the authority's
+// approval are needed stands in the rules of the region (package course).
+// Issuing goes on where it stopped; an aborted batch leads back to publicity, or
+// to issued when an earlier batch of the session is out. Rows held by an appeal
+// are left out and issued by a further batch once the appeal is rejected.
 type SessionState string
 
 // The states of a session.
@@ -44,13 +55,30 @@ type Session struct {
 	Level       standards.Level `json:"level"`
 	Standard    string          `json:"standard"` // version of the 国家职业标准 whose parts and pass marks apply
 	ExamDate    standards.Date  `json:"exam_date"`
-	Planned     time.Time       `json:"planned"`
-	State       SessionState    `json:"state"`
-	Results     *Results        `json:"results,omitempty"`
-	Publicity   *Publicity      `json:"publicity,omitempty"`
-	Batch       string          `json:"batch,omitempty"`
-	Issued      *time.Time      `json:"issued,omitempty"`
+	// Mode is how the certificates are acquired 取得方式; an exam when empty. Other
+	// modes rest on ModeBasis, and every candidate on one of his own.
+	Mode      policy.Mode `json:"mode,omitempty"`
+	ModeBasis *ModeBasis  `json:"mode_basis,omitempty"`
+	// Platform is the session's reference on the supervision platform 云眸.
+	Platform  string       `json:"platform,omitempty"`
+	Planned   time.Time    `json:"planned"`
+	State     SessionState `json:"state"`
+	Roster    *Roster      `json:"roster,omitempty"`
+	Results   *Results     `json:"results,omitempty"`
+	Publicity *Publicity   `json:"publicity,omitempty"`
+	Batch     string       `json:"batch,omitempty"`
+	Earlier   []string     `json:"earlier_batches,omitempty"` // published before Batch; Batch has rows that appeals had held
+	Issued    *time.Time   `json:"issued,omitempty"`
 }
+
+// ModeBasis is what a session that is not an exam rests on.
+type ModeBasis struct {
+	Document string `json:"document"` // 文号
+	Approver string `json:"approver"` // 批准单位
+}
+
+// mode is how the session's certificates are acquired.
+func (s Session) mode() policy.Mode { return cmp.Or(s.Mode, policy.ModeExam) }
 
 // Results says which upload counts.
 type Results struct {
@@ -60,6 +88,20 @@ type Results struct {
 	Supplied   int       `json:"supplied,omitempty"` // rows that bring their own certificate number
 	File       []byte    `json:"file"`               // keyed hash of what was uploaded
 	At         time.Time `json:"at"`
+	By         string    `json:"by,omitempty"` // account
+	// Confirmed is the second person's check, Approved the authority's; both are
+	// of this upload and fall with it.
+	Confirmed *SignOff `json:"confirmed,omitempty"`
+	Approved  *SignOff `json:"approved,omitempty"`
+	// Returned is why the authority sent an earlier upload back 退回.
+	Returned string `json:"returned,omitempty"`
+}
+
+// SignOff is who stood for something, and when.
+type SignOff struct {
+	By       string    `json:"by"` // account
+	At       time.Time `json:"at"`
+	Document string    `json:"document,omitempty"` // 文号
 }
 
 // Publicity 公示 is at least five working days between upload and issue.
@@ -68,6 +110,11 @@ type Publicity struct {
 	Until standards.Date  `json:"until"` // the last day; issue from the day after
 	Basis standards.Basis `json:"basis"` // how working days were known
 	At    time.Time       `json:"at"`
+	// Held rows wait for an appeal, Excluded ones lost it, Released ones may be
+	// issued by a further batch.
+	Held     int `json:"held,omitempty"`
+	Excluded int `json:"excluded,omitempty"`
+	Released int `json:"released,omitempty"`
 }
 
 // NewSession is the plan of a session.
@@ -77,7 +124,10 @@ type NewSession struct {
 	Occupation string          `json:"occupation"`
 	Trade      string          `json:"trade"` // catalogue id or name; empty or "--" for none
 	Level      standards.Level `json:"level"`
-	ExamDate   standards.Date  `json:"exam_date"`
+	ExamDate   standards.Date  `json:"exam_date"` // of a session without exam the day of the review
+	Mode       policy.Mode     `json:"mode,omitempty"`
+	ModeBasis  *ModeBasis      `json:"mode_basis,omitempty"` // asked for unless the mode is exam
+	Platform   string          `json:"platform,omitempty"`   // reference on the supervision platform; may follow later
 }
 
 // PlanSession files the plan of a session. Invalid: a field is wrong or the exam
@@ -89,8 +139,10 @@ func (r *Registry) PlanSession(ctx context.Context, by Actor, in NewSession) (Se
 		return Session{}, fail.New(fail.Invalid, "session", "the plan is not complete").In("认定计划不完整").
 			At(fail.Field{Name: "name", Code: "length", ZH: "批次名称应为 1 至 100 个字", EN: "name has 1 to 100 characters"})
 	}
-	if bad := impersonal("name", in.Name); bad != nil {
-		return Session{}, fail.New(fail.Invalid, "session", "the plan has an identity number in it").In("认定计划中不得写身份证号码").At(bad...)
+	bad := impersonal("name", in.Name)
+	bad = append(bad, in.textProblems()...)
+	if bad != nil {
+		return Session{}, fail.New(fail.Invalid, "session", "the plan has a text that is not right").In("认定计划中有填写有误的内容").At(bad...)
 	}
 	id := r.rand.id("s")
 	var out Session
@@ -131,7 +183,10 @@ func (r *Registry) PlanSession(ctx context.Context, by Actor, in NewSession) (Se
 		if err != nil {
 			return err
 		}
-		s := Session{ID: id, Name: in.Name, Institution: inst.ID, Filing: f.ID, Region: inst.Region, Occupation: o.Code, Trade: trade.ID,
+		if err := r.mayUseMode(f, inst.Region, in, today); err != nil {
+			return err
+		}
+		s := Session{ID: id, Name: in.Name, Mode: in.Mode, ModeBasis: in.ModeBasis, Platform: in.Platform, Institution: inst.ID, Filing: f.ID, Region: inst.Region, Occupation: o.Code, Trade: trade.ID,
 			Level: in.Level, Standard: std.Version, ExamDate: in.ExamDate, Planned: tx.Now(), State: SessionPlanned}
 		if err := r.mustBeEntitled(tx, inst, f, s, tx.Now()); err != nil {
 			return err

@@ -23,6 +23,8 @@ import (
 //	occupations              code                             standards.Occupation (imported)
 //	sessions                 id                               Session
 //	results                  session, generation, row         Candidate
+//	rosters                  session, person                  Entry
+//	appeals                  session, id                      Appeal
 //	batches                  id                               Batch
 //	certificates             number                           Certificate
 //	versions                 number, version                  Version
@@ -30,6 +32,8 @@ import (
 //	counters                 name…                            8 bytes, big endian: the next value
 //	persons_by_document      index key version, HMAC          PersonID, 16 bytes
 //	sealed                   table, key, field                sealed block (vault.go)
+//	appointments             id                               Appointment
+//	apprentices              id                               Apprentice
 //	claims                   person, seq                      Claim
 //	requests                 actor, route, key                Request (Idempotency-Key, 30 days)
 //	events, log_*            see registry/auditlog
@@ -42,6 +46,8 @@ const (
 	tableOccupations      kv.Table = "occupations"
 	tableSessions         kv.Table = "sessions"
 	tableResults          kv.Table = "results"
+	tableRoster           kv.Table = "rosters"
+	tableAppeals          kv.Table = "appeals"
 	tableBatches          kv.Table = "batches"
 	tableCertificates     kv.Table = "certificates"
 	tableVersions         kv.Table = "versions"
@@ -49,28 +55,34 @@ const (
 	tableCounters         kv.Table = "counters"
 	tablePersonByDocument kv.Table = "persons_by_document"
 	tableSealed           kv.Table = "sealed"
+	tableAppointments     kv.Table = "appointments"
+	tableApprentices      kv.Table = "apprentices"
 	tableClaims           kv.Table = "claims"
 	tableRequests         kv.Table = "requests"
 
 	// indexes: entry key → primary key
-	indexKeysByAccount         kv.Table = "api_keys_by_account"      // account, id
-	indexAccountsByName        kv.Table = "accounts_by_name"         // name
-	indexInstitutionsByUSCC    kv.Table = "institutions_by_uscc"     // code
-	indexFilingsByInstitution  kv.Table = "filings_by_institution"   // institution, id
-	indexFilingsByPrefix       kv.Table = "filings_by_prefix"        // first 13 characters of numbers, id
-	indexSessionsByInstitution kv.Table = "sessions_by_institution"  // institution, id
-	indexSessionsInPublicity   kv.Table = "sessions_in_publicity"    // last day, id
-	indexBatchesOpen           kv.Table = "batches_open"             // id
-	indexBatchesBySession      kv.Table = "batches_by_session"       // session, id
-	indexCertificatesByPerson  kv.Table = "certificates_by_person"   // person, number
-	indexCertificatesByBatch   kv.Table = "certificates_by_batch"    // batch, row, number
-	indexCertificatesByIssuer  kv.Table = "certificates_by_issuer"   // institution, created, number
-	indexVersionsByHandle      kv.Table = "versions_by_handle"       // handle
-	indexVersionsByStatusIndex kv.Table = "versions_by_status_index" // status index
-	indexClaimsByID            kv.Table = "claims_by_id"             // id
-	indexClaimsByReference     kv.Table = "claims_by_reference"      // payer, reference
-	indexClaimsByCertificate   kv.Table = "claims_by_certificate"    // number, id
-	indexRequestsByExpiry      kv.Table = "requests_by_expiry"       // expiry, actor, route, key
+	indexKeysByAccount             kv.Table = "api_keys_by_account"         // account, id
+	indexAccountsByName            kv.Table = "accounts_by_name"            // name
+	indexInstitutionsByUSCC        kv.Table = "institutions_by_uscc"        // code
+	indexFilingsByInstitution      kv.Table = "filings_by_institution"      // institution, id
+	indexFilingsByPrefix           kv.Table = "filings_by_prefix"           // first 13 characters of numbers, id
+	indexSessionsByInstitution     kv.Table = "sessions_by_institution"     // institution, id
+	indexSessionsInPublicity       kv.Table = "sessions_in_publicity"       // last day, id
+	indexResultsByPerson           kv.Table = "results_by_person"           // person, session, generation, row
+	indexBatchesOpen               kv.Table = "batches_open"                // id
+	indexBatchesBySession          kv.Table = "batches_by_session"          // session, id
+	indexCertificatesByPerson      kv.Table = "certificates_by_person"      // person, number
+	indexCertificatesByBatch       kv.Table = "certificates_by_batch"       // batch, row, number
+	indexCertificatesByIssuer      kv.Table = "certificates_by_issuer"      // institution, created, number
+	indexVersionsByHandle          kv.Table = "versions_by_handle"          // handle
+	indexVersionsByStatusIndex     kv.Table = "versions_by_status_index"    // status index
+	indexAppointmentsByPerson      kv.Table = "appointments_by_person"      // person, id
+	indexApprenticesByPerson       kv.Table = "apprentices_by_person"       // person, id
+	indexClaimsByID                kv.Table = "claims_by_id"                // id
+	indexClaimsByReference         kv.Table = "claims_by_reference"         // payer, reference
+	indexClaimsByCertificate       kv.Table = "claims_by_certificate"       // number, id
+	indexAppointmentsByInstitution kv.Table = "appointments_by_institution" // institution, id
+	indexRequestsByExpiry          kv.Table = "requests_by_expiry"          // expiry, actor, route, key
 )
 
 var (
@@ -127,6 +139,23 @@ var (
 	candidates = kv.Records[Candidate]{
 		Table: tableResults,
 		Key:   func(c Candidate) []byte { return kv.Key(c.Session, uint64(c.Generation), uint64(c.Row)) },
+		Indexes: []kv.Index[Candidate]{
+			// Only rows that did not pass as a whole are looked for again: by a retake.
+			{Table: indexResultsByPerson, Keys: func(c Candidate) [][]byte {
+				if c.Passed {
+					return nil
+				}
+				return [][]byte{kv.Key(c.Person[:], c.Session, uint64(c.Generation), uint64(c.Row))}
+			}},
+		},
+	}
+	roster = kv.Records[Entry]{
+		Table: tableRoster,
+		Key:   func(e Entry) []byte { return rosterKey(e.Session, e.Person) },
+	}
+	appeals = kv.Records[Appeal]{
+		Table: tableAppeals,
+		Key:   func(a Appeal) []byte { return kv.Key(a.Session, a.ID) },
 	}
 	batches = kv.Records[Batch]{
 		Table: tableBatches,
@@ -184,6 +213,21 @@ var (
 			{Table: indexClaimsByCertificate, Keys: func(c Claim) [][]byte { return [][]byte{kv.Key(c.Certificate, c.ID)} }},
 		},
 	}
+	appointments = kv.Records[Appointment]{
+		Table: tableAppointments,
+		Key:   func(a Appointment) []byte { return kv.Key(a.ID) },
+		Indexes: []kv.Index[Appointment]{
+			{Table: indexAppointmentsByPerson, Keys: func(a Appointment) [][]byte { return [][]byte{kv.Key(a.Person[:], a.ID)} }},
+			{Table: indexAppointmentsByInstitution, Keys: func(a Appointment) [][]byte { return [][]byte{kv.Key(a.Institution, a.ID)} }},
+		},
+	}
+	apprentices = kv.Records[Apprentice]{
+		Table: tableApprentices,
+		Key:   func(a Apprentice) []byte { return kv.Key(a.ID) },
+		Indexes: []kv.Index[Apprentice]{
+			{Table: indexApprenticesByPerson, Keys: func(a Apprentice) [][]byte { return [][]byte{kv.Key(a.Person[:], a.ID)} }},
+		},
+	}
 	requests = kv.Records[Request]{
 		Table: tableRequests,
 		Key:   func(q Request) []byte { return kv.Key(q.Account, q.Route, q.Key) },
@@ -197,13 +241,29 @@ var (
 
 func versionKey(number string, n int) []byte { return kv.Key(number, uint64(n)) }
 
+func rosterKey(session string, p PersonID) []byte { return kv.Key(session, p[:]) }
+
 // Places of sealed blocks.
+func sealedEntry(e Entry) sealedPlace { return sealedPlace{tableRoster, roster.Key(e), "evidence"} }
+
+func sealedAppeal(a Appeal) sealedPlace {
+	return sealedPlace{tableAppeals, appeals.Key(a), "objection"}
+}
+
 func sealedCandidate(c Candidate) sealedPlace {
 	return sealedPlace{tableResults, candidates.Key(c), "person"}
 }
 
 func sealedVersion(number string, n int) sealedPlace {
 	return sealedPlace{tableVersions, versionKey(number, n), "paper"}
+}
+
+func sealedAppointment(id string) sealedPlace {
+	return sealedPlace{tableAppointments, kv.Key(id), "person"}
+}
+
+func sealedApprentice(id string) sealedPlace {
+	return sealedPlace{tableApprentices, kv.Key(id), "person"}
 }
 
 func sealedFacts(c Claim) sealedPlace { return sealedPlace{tableClaims, claims.Key(c), "facts"} }

@@ -148,6 +148,19 @@ func (d Date) AddDays(n int) Date {
 	return Date(d.Time().AddDate(0, 0, n).Format(time.DateOnly))
 }
 
+// AddMonths returns the date n months later (earlier for negative n): the same
+// day of the month, or the month's last day when it has no such day (民法典
+// 第二百零二条). The empty Date stays empty.
+func (d Date) AddMonths(n int) Date {
+	t := d.Time()
+	if t.IsZero() {
+		return ""
+	}
+	first := time.Date(t.Year(), t.Month()+time.Month(n), 1, 0, 0, 0, 0, Zone)
+	last := first.AddDate(0, 1, -1).Day()
+	return DateOf(first.AddDate(0, 0, min(t.Day(), last)-1))
+}
+
 // DaysSince returns the number of days from e to d, negative when d is earlier.
 func (d Date) DaysSince(e Date) int { return int(d.Time().Sub(e.Time()) / (24 * time.Hour)) }
 

@@ -106,7 +106,7 @@ var (
 
 // routes is the table. Its order is that of the document.
 func routes() []route {
-	return slices.Concat(pageRoutes(), publicRoutes(), trustRoutes(), authorityRoutes(), sessionRoutes(), certificateRoutes(), claimRoutes(), operatorRoutes())
+	return slices.Concat(pageRoutes(), publicRoutes(), trustRoutes(), authorityRoutes(), sessionRoutes(), postRoutes(), certificateRoutes(), claimRoutes(), operatorRoutes())
 }
 
 func pageRoutes() []route {
@@ -144,6 +144,10 @@ func publicRoutes() []route {
 			Summary:     "Verdict for somebody who has the number and one more fact",
 			Description: "What does not match answers like a number that is not there.",
 			endpoint:    api((*Server).lookup)},
+		{Method: "POST", Path: "/api/v1/publicity/{id}/appeals", Tag: "directory", Access: public, Limit: limitLookup, Success: 201,
+			Summary:     "Object to a row in publicity 异议; it stops that row until the appeal is decided",
+			Description: "With the name and telephone number under which the answer can be given; both are sealed.",
+			endpoint:    api((*Server).fileAppeal)},
 		{Method: "GET", Path: "/api/v1/institutions", Tag: "directory", Access: public, CORS: true, Query: paging, Summary: "Directory of institutions with their filings",
 			endpoint: api((*Server).institutions)},
 		{Method: "GET", Path: "/api/v1/occupations", Tag: "directory", Access: public, CORS: true, Query: paging, Summary: "The imported classification of occupations",
@@ -205,6 +209,19 @@ func sessionRoutes() []route {
 			Summary:     "Upload results as CSV: as the body, or as the file of a form",
 			Description: "A file with any bad row is refused as a whole, with a reason for each row, unless accept=good-rows. The same file again changes nothing.",
 			endpoint:    rawOf[registry.UploadReport]((*Server).uploadResults)},
+		{Method: "POST", Path: "/api/v1/sessions/{id}/candidates", Body: registry.ResultsMaxBytes + 64<<10, Time: 4 * time.Minute,
+			Takes:       []string{"text/csv", fiber.MIMEMultipartForm, fiber.MIMEApplicationJSON},
+			Summary:     "Enter the roster 报名 of a session, as CSV or JSON; it replaces an earlier one",
+			Description: "Every candidate has to satisfy a condition 申报条件 of the standard in force, or apply on a basis that waives it. One mistake refuses the whole roster.",
+			endpoint:    rawOf[registry.RosterReport]((*Server).enterRoster)},
+		{Method: "GET", Path: "/api/v1/sessions/{id}/candidates", Query: paging, Summary: "The roster of a session, documents masked", endpoint: api((*Server).roster)},
+		{Method: "GET", Path: "/api/v1/sessions/{id}/timeline", Summary: "When each step was due and done, in working days", endpoint: api((*Server).timeline)},
+		{Method: "POST", Path: "/api/v1/sessions/{id}/platform", Summary: "Record the reference on the supervision platform 云眸", endpoint: api((*Server).setPlatform)},
+		{Method: "POST", Path: "/api/v1/sessions/{id}/confirmation", Summary: "Confirm uploaded results 复核, by another account than the one that uploaded them", endpoint: api((*Server).confirmResults)},
+		{Method: "POST", Path: "/api/v1/sessions/{id}/approval", Summary: "Approve publicised results, by the authority", endpoint: api((*Server).approveResults)},
+		{Method: "POST", Path: "/api/v1/sessions/{id}/return", Summary: "Send publicised results back 退回, by the authority", endpoint: api((*Server).returnResults)},
+		{Method: "GET", Path: "/api/v1/sessions/{id}/appeals", Query: paging, Summary: "Appeals 异议 in the publicity of a session", endpoint: api((*Server).appeals)},
+		{Method: "POST", Path: "/api/v1/sessions/{id}/appeals/{appeal}", Summary: "Uphold or reject an appeal, or record that it was withdrawn", endpoint: api((*Server).decideAppeal)},
 		{Method: "POST", Path: "/api/v1/sessions/{id}/publicity", Summary: "Begin the publicity of the results", endpoint: api((*Server).startPublicity)},
 		{Method: "POST", Path: "/api/v1/sessions/{id}/certificates", Time: 30 * time.Second, Success: 201, Summary: "Issue the certificates of a session",
 			Description: "Takes no rows: what was publicised is issued, all or none. 202 while it goes on: ask again, or follow /batch. 200 when it had been issued before.",
@@ -213,6 +230,19 @@ func sessionRoutes() []route {
 		{Method: "GET", Path: "/api/v1/sessions/{id}/certificates", Query: paging, Summary: "The certificates of a session", endpoint: api((*Server).certificatesOfSession)},
 		{Method: "GET", Path: "/api/v1/sessions/{id}/batch", Summary: "How far the issue of a session has come", endpoint: api((*Server).batch)},
 		{Method: "POST", Path: "/api/v1/sessions/{id}/batch/abort", Summary: "End an unfinished batch; its numbers are burnt", endpoint: api((*Server).abortBatch)},
+	})
+}
+
+func postRoutes() []route {
+	return keyedRoutes("posts", []route{
+		{Method: "POST", Path: "/api/v1/appointments", Success: 201, Idempotent: withKey, Summary: "Propose a post as 特级技师 or 首席技师 评聘", endpoint: api((*Server).proposeAppointment)},
+		{Method: "GET", Path: "/api/v1/appointments", Query: append([]parameter{{Name: "institution", Description: "id; the caller's own when absent"}}, paging...),
+			Summary: "Appointments of an employer", endpoint: api((*Server).appointments)},
+		{Method: "POST", Path: "/api/v1/appointments/{id}", Summary: "File, refuse, withdraw or end an appointment", endpoint: api((*Server).changeAppointment)},
+		{Method: "POST", Path: "/api/v1/apprenticeships", Success: 201, Idempotent: withKey, Summary: "Enter an apprentice 学徒工", endpoint: api((*Server).beginApprenticeship)},
+		{Method: "POST", Path: "/api/v1/apprenticeships/{id}", Summary: "End an apprenticeship: 转正定级, or leaving", endpoint: api((*Server).endApprenticeship)},
+		{Method: "POST", Path: "/api/v1/people/record", Summary: "What is on record for a person: certificates, and apart from them posts and apprenticeships",
+			Description: "For the authority. The document is in the body, so that no address or log has it.", endpoint: api((*Server).personRecord)},
 	})
 }
 

@@ -58,7 +58,7 @@ checkpoint. Auditors begin anew with the new public key.`,
 			}
 			defer db.Close()
 			c.LogOrigin = name
-			reg, err := newRegistry(db, c, keys, w.now, w.rand, log)
+			reg, err := newRegistry(db, c, data.rules(), keys, w.now, w.rand, log)
 			if err != nil {
 				return err
 			}

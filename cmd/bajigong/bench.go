@@ -152,7 +152,7 @@ func (b *bencher) open(ctx context.Context, p *patient) (*kv.DB, error) {
 	if err != nil {
 		return nil, errors.Join(err, engine.Close())
 	}
-	if b.Registry, err = newRegistry(db, c, keys, p.w.now, p.w.rand, log); err != nil {
+	if b.Registry, err = newRegistry(db, c, p.data.rules(), keys, p.w.now, p.w.rand, log); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil

@@ -60,12 +60,15 @@ func (f *dataFlags) add(flags *pflag.FlagSet, w world) {
 	if dir == "" {
 		dir = "bajigong-data"
 	}
-	flags.StringVar(&f.dir, "data", dir, "数据目录：config.json、keys/、store.db (data directory; also BAJIGONG_DATA)")
+	flags.StringVar(&f.dir, "data", dir, "数据目录：config.json、keys/、rules/、store.db (data directory; also BAJIGONG_DATA)")
 	flags.StringVar(&f.store, "store", w.env("BAJIGONG_STORE"), "bbolt 文件路径或 postgres://… (default DATA/store.db; also BAJIGONG_STORE)")
 }
 
 func (f *dataFlags) keys() string   { return filepath.Join(f.dir, "keys") }
 func (f *dataFlags) config() string { return filepath.Join(f.dir, "config.json") }
+
+// rules is the folder of the operator's own rule files, see registry.Rules.With.
+func (f *dataFlags) rules() string { return filepath.Join(f.dir, "rules") }
 
 func (f *dataFlags) storePath() string {
 	if f.store != "" {

@@ -37,6 +37,7 @@ type demoKey struct{ role, secret string }
 
 type demoIssuer struct {
 	registry.Actor
+	second registry.Actor // confirms what the first uploads
 	inst   evaluators.Institution
 	filing evaluators.Filing
 }
@@ -114,7 +115,11 @@ func (s *story) admit() error {
 		if err != nil {
 			return err
 		}
-		*x.into = demoIssuer{Actor: actor, inst: inst, filing: f}
+		second, err := s.account(x.name+" 复核", registry.RoleInstitution, inst.ID, inst.Region)
+		if err != nil {
+			return err
+		}
+		*x.into = demoIssuer{Actor: actor, second: second, inst: inst, filing: f}
 		s.say("   %s %s  编码前段 %s  %s", x.class, x.name, f.Prefix(), scopeText(s.reg, f))
 	}
 	if _, err := s.account("审计 auditor", registry.RoleAuditor, "", "320000"); err != nil {
@@ -219,6 +224,9 @@ func (s *story) publicise(x session, withMistakes bool) (registry.Session, error
 		return planned, err
 	}
 	s.say("   %s：%s，考试 %s", x.by.inst.Name, x.name, planned.ExamDate)
+	if err := s.enter(x, planned); err != nil {
+		return planned, err
+	}
 	s.moveTo(planned.ExamDate.AddDays(1), 9)
 	review := x.level >= standards.Technician
 	good := resultsFile(x.from, x.to, review)
@@ -231,11 +239,43 @@ func (s *story) publicise(x session, withMistakes bool) (registry.Session, error
 	if err != nil {
 		return planned, err
 	}
+	if _, err := s.reg.StartPublicity(s.ctx, x.by.Actor, planned.ID); fail.CodeOf(err) != "not_confirmed" {
+		return planned, unexpected("publicity without a second person: %v", err)
+	}
+	if _, err := s.reg.ConfirmResults(s.ctx, x.by.second, planned.ID); err != nil {
+		return planned, err
+	}
 	if planned, err = s.reg.StartPublicity(s.ctx, x.by.Actor, planned.ID); err != nil {
 		return planned, err
 	}
 	s.say("   成绩 %d 行，合格 %d；公示 %s 至 %s（%s）", report.Stored, report.Passed, planned.Publicity.From, planned.Publicity.Until, planned.Publicity.Basis.Chinese())
 	return planned, nil
+}
+
+// enter puts the candidates on the roster, each by a condition of the standard.
+func (s *story) enter(x session, planned registry.Session) error {
+	employer := ""
+	if x.by.filing.Class == evaluators.Employer {
+		employer = x.by.inst.USCC
+	}
+	rows, err := registry.ReadRoster(strings.NewReader(rosterFile(x.from, x.to, x.level, employer)), planned.Occupation)
+	if err != nil {
+		return err
+	}
+	report, err := s.reg.EnterRoster(s.ctx, x.by.Actor, planned.ID, rows)
+	if err != nil {
+		return err
+	}
+	entries, _, err := s.reg.RosterOf(s.ctx, x.by.Actor, planned.ID, registry.Page{Limit: 500})
+	if err != nil {
+		return err
+	}
+	by := map[string]int{}
+	for _, e := range entries {
+		by[strings.Join(e.Conditions, "、")]++
+	}
+	s.say("   报名 %d 人，资格审核按申报条件：%v", report.Entries, by)
+	return nil
 }
 
 // refusedFile uploads the file with a dozen mistakes; nothing of it is stored.

@@ -83,7 +83,7 @@ func initData(ctx context.Context, w world, data dataFlags, c config, code strin
 		return account, "", err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	reg, err := newRegistry(db, c, keys, w.now, w.rand, log)
+	reg, err := newRegistry(db, c, data.rules(), keys, w.now, w.rand, log)
 	if err != nil {
 		return account, "", err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -72,13 +73,22 @@ func openDB(ctx context.Context, store string, mustExist bool, now func() time.T
 	return db, nil
 }
 
+// loadRules are the embedded rule files with those of the data directory.
+func loadRules(folder string) (registry.Rules, error) {
+	rules, err := registry.EmbeddedRules()
+	if err != nil {
+		return rules, err
+	}
+	return rules.With(os.DirFS(folder))
+}
+
 // newRegistry puts a registry on an open store.
-func newRegistry(db *kv.DB, c config, keys *credentials.KeyRing, now func() time.Time, rand io.Reader, log *slog.Logger) (*registry.Registry, error) {
+func newRegistry(db *kv.DB, c config, folder string, keys *credentials.KeyRing, now func() time.Time, rand io.Reader, log *slog.Logger) (*registry.Registry, error) {
 	policies, err := policy.Embedded()
 	if err != nil {
 		return nil, err
 	}
-	rules, err := registry.EmbeddedRules()
+	rules, err := loadRules(folder)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +119,7 @@ func (f *dataFlags) open(ctx context.Context, w world, log *slog.Logger) (*opene
 	if err != nil {
 		return nil, err
 	}
-	reg, err := newRegistry(db, c, keys, w.now, w.rand, log)
+	reg, err := newRegistry(db, c, f.rules(), keys, w.now, w.rand, log)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

@@ -123,6 +123,9 @@ func newPatient(ctx context.Context, w world, dir, store string, seed uint64) (*
 			return nil, err
 		}
 	}
+	if err := shortCourse(p.data.rules()); err != nil {
+		return nil, err
+	}
 	c := config{Origin: tortureOrigin, Region: torture.Region, OperatorZH: "职业技能证书登记系统（耐久测试）", OperatorEN: "Register of Skill Certificates (torture)"}
 	if _, _, err := initData(ctx, w, p.data, c, "tt"); err != nil {
 		return nil, err
@@ -132,6 +135,35 @@ func newPatient(ctx context.Context, w world, dir, store string, seed uint64) (*
 		return err
 	})
 	return p, err
+}
+
+// shortCourseFile leaves out of a session what needs people around it: what is
+// tortured and measured is the store and the issue.
+const shortCourseFile = `id: course-sample
+region: "000000"
+from: 2000-01-01
+name: {zh: 耐久测试流程, en: Course for torture}
+sample: for tests of the store only
+roster: false
+arrangement: false
+supervision: false
+second_person: false
+approval: false
+publicity_days: 5
+retakes: 0
+retain_months: 0
+steps: []
+modes: []
+groups: []
+`
+
+// shortCourse puts rules for a short course of sessions into a data directory.
+func shortCourse(folder string) error {
+	folder = filepath.Join(folder, "course")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(folder, "short.yaml"), []byte(shortCourseFile), 0o600)
 }
 
 // mustBeEmpty refuses a store in which somebody has a register.

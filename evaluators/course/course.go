@@ -5,6 +5,8 @@ package course
 
 import (
 	"embed"
+	"regexp"
+	"slices"
 
 	"bajigong/internal/rulefile"
 	"bajigong/standards"
@@ -40,6 +42,8 @@ type Rules struct {
 
 	// Steps are the due days. What comes later is marked late, never refused.
 	Steps []Due `yaml:"steps" json:"steps"`
+	// Modes are the ways to acquire a certificate that the region has.
+	Modes []Mode `yaml:"modes" json:"modes"`
 	// Groups are the 人员类别 a candidate may belong to.
 	Groups []Group `yaml:"groups" json:"groups"`
 }
@@ -91,5 +95,25 @@ func (r Rules) Problems() (out []rulefile.Text) {
 	say(r.PublicityDays >= 1 && r.PublicityDays <= 60, "publicity_days 应为 1 至 60", "publicity_days is 1 to 60")
 	say(r.Retakes >= 0 && r.Retakes <= 20, "retakes 应为 0 至 20", "retakes is 0 to 20")
 	say(r.RetainMonths >= 0 && r.RetainMonths <= 120, "retain_months 应为 0 至 120", "retain_months is 0 to 120")
+	steps := map[Step]bool{}
+	for _, d := range r.Steps {
+		say(slices.Contains(Steps(), d.Step) && d.Step != StepExam && slices.Contains(Steps(), d.After) && !steps[d.Step],
+			"steps 中的步骤重复或不存在："+string(d.Step), "steps has a step twice or one that does not exist: "+string(d.Step))
+		say(d.Days >= -250 && d.Days <= 250, "days 应在 -250 至 250 之间", "days is -250 to 250")
+		steps[d.Step] = true
+	}
+	modes, groups := map[string]bool{}, map[string]bool{}
+	for _, m := range r.Modes {
+		say(idForm.MatchString(m.Mode) && !modes[m.Mode], "modes 中的方式重复或有误："+m.Mode, "modes has one twice or malformed: "+m.Mode)
+		say(m.Source != "" || m.Sample != "", "取得方式 "+m.Mode+" 应注明来源或样例", "mode "+m.Mode+" has a source or is a sample")
+		say(m.Scores || m.Basis.ZH != "", "不考试的取得方式 "+m.Mode+" 应有依据要求", "mode "+m.Mode+" has no scores, so it asks for a basis")
+		modes[m.Mode] = true
+	}
+	for _, g := range r.Groups {
+		say(idForm.MatchString(g.Code) && g.Name.ZH != "" && g.Name.EN != "" && !groups[g.Code], "groups 中的类别重复或有误："+g.Code, "groups has one twice or malformed: "+g.Code)
+		groups[g.Code] = true
+	}
 	return out
 }
+
+var idForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)

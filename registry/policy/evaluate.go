@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"bajigong/standards"
 )
@@ -237,7 +236,7 @@ func (e *evaluation) window() {
 	if r == nil || c.Issued == "" { // a missing date of issue is asked for by certificate()
 		return
 	}
-	if last := addMonths(c.Issued, r.Months); e.received > last {
+	if last := c.Issued.AddMonths(r.Months); e.received > last {
 		e.fail(r.Rule, OutsideWindow, textf("发证日期%s，最迟应于%s受理（含当日），实际受理日期%s", c.Issued.Chinese(), last.Chinese(), e.received.Chinese())(
 			"issued %s, to be received by %s, received %s", c.Issued, last, e.received))
 	}
@@ -361,15 +360,6 @@ func within(place, region string) bool {
 		prefix = prefix[:len(prefix)-2]
 	}
 	return len(place) == 6 && strings.HasPrefix(place, prefix)
-}
-
-// addMonths returns the day n months after d: the same day of the month, or the
-// month's last day when it has no such day.
-func addMonths(d standards.Date, n int) standards.Date {
-	t := d.Time()
-	first := time.Date(t.Year(), t.Month()+time.Month(n), 1, 0, 0, 0, 0, standards.Zone)
-	last := first.AddDate(0, 1, -1).Day()
-	return standards.DateOf(first.AddDate(0, 0, min(t.Day(), last)-1))
 }
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

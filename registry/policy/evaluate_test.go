@@ -391,7 +391,7 @@ func TestWindowEndsOnTheSameDayOfTheMonth(t *testing.T) {
 		{"2025-03-05", 12, "2026-03-05"}, {"2024-02-29", 12, "2025-02-28"}, {"2025-01-31", 1, "2025-02-28"},
 		{"2025-08-31", 6, "2026-02-28"}, {"2025-12-31", 2, "2026-02-28"}, {"2025-11-30", 3, "2026-02-28"}, {"2023-11-30", 3, "2024-02-29"},
 	} {
-		if got := addMonths(c.issued, c.months); got != c.last {
+		if got := c.issued.AddMonths(c.months); got != c.last {
 			t.Errorf("%s and %d months: %s, want %s", c.issued, c.months, got, c.last)
 		}
 	}

@@ -26,6 +26,7 @@ import (
 	"bajigong/registry/auditlog"
 	"bajigong/registry/policy"
 	"bajigong/standards"
+	"bajigong/standards/eligibility"
 )
 
 // Origin is the address of every test registry; it is as long as a real one.
@@ -80,6 +81,8 @@ type Options struct {
 	Clock *Clock
 	// Dir is where the key ring is, made before; a new one when empty.
 	Dir string
+	// Course are the rules for the course of a session; see FullCourse when nil.
+	Course *rulefile.Set[course.Rules]
 	// FullCourse takes the embedded rules for the course of a session; otherwise
 	// it is ThinCourse, for tests that are about something else.
 	FullCourse bool
@@ -129,7 +132,10 @@ func New(t testing.TB, opts ...Options) *Env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !opt.FullCourse {
+	switch {
+	case opt.Course != nil:
+		rules.Course = *opt.Course
+	case !opt.FullCourse:
 		rules.Course = ThinCourse(t)
 	}
 	origin, err := registry.LogOrigin(Origin)
@@ -286,6 +292,29 @@ func (e *Env) MustCertificates(by Issuer, from, to int) []registry.Issued {
 	e.T.Helper()
 	s := e.MustPublicise(by, e.MustPlan(by), CSV(from, to))
 	return e.MustIssue(by, s.ID)
+}
+
+// Colleague is another account of the same institution: the second person.
+func (i Issuer) Colleague() registry.Actor {
+	a := i.Actor
+	a.Account += "-2"
+	return a
+}
+
+// RosterRow is an invented person who has worked as an electrician for eleven
+// years, which is enough for every level up to 三级.
+func RosterRow(i int) registry.RosterRow {
+	p := invented.PersonAt(i)
+	return registry.RosterRow{Name: p.Name, Document: p.Document, Record: eligibility.Record{Work: []eligibility.Work{
+		{From: "2014-01-02", Occupation: "6-31-01-03", Kind: eligibility.Insurance, Evidence: "社保记录"}}}}
+}
+
+// Roster is a roster of the people from to to-1.
+func Roster(from, to int) (out []registry.RosterRow) {
+	for i := from; i < to; i++ {
+		out = append(out, RosterRow(i))
+	}
+	return out
 }
 
 // Payer is an actor of a subsidy office.

@@ -1,0 +1,134 @@
+package registry
+
+import (
+	"context"
+	"maps"
+
+	"bajigong/internal/kv"
+	"bajigong/standards"
+)
+
+// KeptPart is a part passed in an earlier session that counts in a later one.
+type KeptPart struct {
+	Session    string         `json:"session"`
+	Generation int            `json:"generation"`
+	Row        int            `json:"row"`
+	Score      float64        `json:"score"`
+	Exam       standards.Date `json:"exam"`
+}
+
+// all are the scores of a candidate with those kept from earlier sessions.
+func (c Candidate) all() standards.Scores {
+	if len(c.Kept) == 0 {
+		return c.Scores
+	}
+	out := maps.Clone(c.Scores)
+	for kind, k := range c.Kept {
+		out[kind] = k.Score
+	}
+	return out
+}
+
+// retakesMax bounds how many earlier rows of one person are looked at.
+const retakesMax = 50
+
+// keepParts looks up parts passed before, for rows in which parts are missing
+// (practice: one 补考 of a failed part, what was passed is kept for a time), and
+// decides anew whether they pass.
+func (r *Registry) keepParts(ctx context.Context, about resultsCase, rows []resultRow) error {
+	if about.rules.Retakes == 0 || !about.mode.Scores {
+		return nil
+	}
+	var short []int
+	for i, row := range rows {
+		if len(row.candidate.Scores) > 0 && len(row.candidate.Scores) < len(about.parts) {
+			short = append(short, i)
+		}
+	}
+	for start := 0; start < len(short); start += bulkPage {
+		page := short[start:min(start+bulkPage, len(short))]
+		err := r.db.View(ctx, func(rd kv.Reader) error {
+			documents := make([]standards.Document, len(page))
+			for i, at := range page {
+				documents[i] = rows[at].paper.Document
+			}
+			people, known, _, err := r.knownPeople(rd, documents)
+			if err != nil {
+				return err
+			}
+			for i, at := range page {
+				if !known[i] {
+					continue
+				}
+				c := &rows[at].candidate
+				if c.Kept, err = r.keptParts(rd, about, people[i], c.Scores); err != nil {
+					return err
+				}
+				c.Passed, _ = standards.Passed(about.parts, c.all())
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keptParts are the parts of one person that count in this session: passed at
+// this institution for the same occupation, trade and level, in time, and not
+// used in more retakes than the rules allow.
+func (r *Registry) keptParts(rd kv.Reader, about resultsCase, p PersonID, taken standards.Scores) (map[standards.PartKind]KeptPart, error) {
+	rng := kv.Prefix(kv.Key(p[:]))
+	rng.Limit = retakesMax
+	before, _, err := candidates.ScanIndex(rd, indexResultsByPerson, rng)
+	if err != nil || len(before) == 0 {
+		return nil, err
+	}
+	keys := make([][]byte, len(before))
+	for i, c := range before {
+		keys[i] = kv.Key(c.Session)
+	}
+	held, _, err := sessions.GetMany(rd, keys)
+	if err != nil {
+		return nil, err
+	}
+	used := map[string]int{} // by the session the part comes from
+	for i, c := range before {
+		if held[i].ID == about.session.ID || held[i].Results == nil || held[i].Results.Generation != c.Generation {
+			continue
+		}
+		from := map[string]bool{}
+		for _, k := range c.Kept {
+			from[k.Session] = true
+		}
+		for id := range from {
+			used[id]++
+		}
+	}
+	out := map[standards.PartKind]KeptPart{}
+	for i, c := range before {
+		s := held[i]
+		if !about.keeps(s, c) || used[s.ID] >= about.rules.Retakes {
+			continue
+		}
+		for _, part := range about.parts {
+			score, ok := c.Scores[part.Kind]
+			if _, now := taken[part.Kind]; ok && !now && score >= part.Pass && out[part.Kind].Exam < s.ExamDate {
+				out[part.Kind] = KeptPart{Session: s.ID, Generation: c.Generation, Row: c.Row, Score: score, Exam: s.ExamDate}
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil, nil
+	}
+	return out, nil
+}
+
+// keeps reports whether parts of an earlier row may count in this session.
+func (about resultsCase) keeps(s Session, c Candidate) bool {
+	own := about.session
+	return s.ID != own.ID && s.Institution == own.Institution && s.Occupation == own.Occupation && s.Trade == own.Trade && s.Level == own.Level &&
+		s.Results != nil && s.Results.Generation == c.Generation && s.mustBeConfirmed(about.rules) == nil &&
+		s.ExamDate < own.ExamDate && own.ExamDate <= about.rules.KeptUntil(s.ExamDate)
+}
