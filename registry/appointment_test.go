@@ -6,26 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"bajigong/evaluators"
 	"bajigong/evaluators/posts"
 	"bajigong/internal/invented"
 	"bajigong/registry"
 	"bajigong/registry/registrytest"
 	"bajigong/standards"
 )
-
-// employer admits an institution with a filing of class Y for 电工 and 养老护理员.
-func employer(t *testing.T, e *registrytest.Env, n int) registrytest.Issuer {
-	t.Helper()
-	by := e.MustAdmit(n)
-	f := by.Filing
-	f.ID, f.Class = "", evaluators.Employer
-	var err error
-	if by.Filing, err = e.RecordFiling(ctx, e.Authority, f); err != nil {
-		t.Fatal(err)
-	}
-	return by
-}
 
 func post(institution string, level standards.Level) registry.NewAppointment {
 	p := invented.PersonAt(7)
@@ -35,7 +21,7 @@ func post(institution string, level standards.Level) registry.NewAppointment {
 
 func TestAppointmentsStandApartFromCertificates(t *testing.T) {
 	e := registrytest.New(t)
-	by := employer(t, e, 1)
+	by := e.MustEmploy(1)
 	social := e.MustAdmit(2)
 	_, err := e.ProposeAppointment(ctx, social.Actor, post(social.Institution.ID, standards.SpecialTechnician))
 	wantCode(t, "a post at an institution that is no employer", err, "not_an_employer")
@@ -84,7 +70,7 @@ func TestAppointmentsStandApartFromCertificates(t *testing.T) {
 
 func TestApprenticeBecomesJunior(t *testing.T) {
 	e := registrytest.New(t)
-	by := employer(t, e, 1)
+	by := e.MustEmploy(1)
 	p := invented.PersonAt(8)
 	in := registry.NewApprentice{Institution: by.Institution.ID, Name: p.Name, Document: p.Document, Occupation: "6-31-01-03", From: "2025-03-01"}
 	a, err := e.BeginApprenticeship(ctx, by.Actor, in)

@@ -89,7 +89,7 @@ func (c *check) say(problem string) { c.problem("%s", problem) }
 func (c *check) indexes() error {
 	for _, table := range []func(kv.Reader, func(string)) error{
 		accounts.Check, apiKeys.Check, institutions.Check, filings.Check, decisions.Check, occupations.Check, sessions.Check,
-		candidates.Check, roster.Check, appeals.Check, batches.Check, certificates.Check, versions.Check, appointments.Check, apprentices.Check, claims.Check, requests.Check,
+		candidates.Check, roster.Check, appeals.Check, batches.Check, certificates.Check, versions.Check, appointments.Check, apprentices.Check, claims.Check, requests.Check, norms.Check,
 	} {
 		if err := table(c.rd, c.say); err != nil {
 			return err
@@ -253,6 +253,9 @@ func (c *check) earned(cert Certificate, s Session, candidate Candidate) error {
 	}
 	if cert.Mode != s.mode() {
 		c.problem("certificate %s says mode %s, its session %s", cert.Number, cert.Mode, s.mode())
+	}
+	if err := c.normed(cert, s); err != nil {
+		return err
 	}
 	mode, ok := modeOf(rules, s.mode())
 	if ok && mode.Scores {

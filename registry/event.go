@@ -51,6 +51,8 @@ const (
 	ClaimConfirmed       EventKind = "claim_confirmed"
 	ClaimReleased        EventKind = "claim_released"
 	ClaimRefunded        EventKind = "claim_refunded"
+	NormWasFiled         EventKind = "norm_filed"
+	NormWasDecided       EventKind = "norm_decided"
 )
 
 // Event is one change as the audit log keeps it. Its stored bytes are hashed,

@@ -128,7 +128,7 @@ func (r *Registry) keptParts(rd kv.Reader, about resultsCase, p PersonID, taken 
 // keeps reports whether parts of an earlier row may count in this session.
 func (about resultsCase) keeps(s Session, c Candidate) bool {
 	own := about.session
-	return s.ID != own.ID && s.Institution == own.Institution && s.Occupation == own.Occupation && s.Trade == own.Trade && s.Level == own.Level &&
+	return s.ID != own.ID && s.Institution == own.Institution && s.Occupation == own.Occupation && s.Trade == own.Trade && s.Level == own.Level && s.Norm == own.Norm &&
 		s.Results != nil && s.Results.Generation == c.Generation && s.mustBeConfirmed(about.rules) == nil &&
 		s.ExamDate < own.ExamDate && own.ExamDate <= about.rules.KeptUntil(s.ExamDate)
 }

@@ -217,6 +217,7 @@ func (about rosterCase) checkRow(row RosterRow) (out entered, bad []fail.Field) 
 		e.Group = g.Code
 	}
 	bad = append(bad, about.modeProblems(e, row.Row)...)
+	bad = append(bad, personalTexts(row)...)
 	for _, f := range row.Record.Problems() {
 		f.Row = row.Row
 		bad = append(bad, f)
@@ -225,6 +226,15 @@ func (about rosterCase) checkRow(row RosterRow) (out entered, bad []fail.Field) 
 		bad = append(bad, about.eligible(&e, row.Record)...)
 	}
 	return entered{entry: e, evidence: evidence{Paper: p, Record: row.Record}}, bad
+}
+
+// personalTexts refuses identity numbers in what is logged of an entry.
+func personalTexts(row RosterRow) []fail.Field {
+	bad := append(impersonal("申报依据文号", row.Basis.Document), impersonal("申报批准单位", row.Basis.Approver)...)
+	for i := range bad {
+		bad[i].Row = row.Row
+	}
+	return bad
 }
 
 // employerProblems: an institution of class Y examines its own people only (E10).

@@ -31,11 +31,18 @@ func EmbeddedRules() (r Rules, err error) {
 }
 
 // With returns the rules with an operator's own files, one folder for each kind:
-// course/*.yaml, posts/*.yaml. A file with the id of one that comes with the
+// course/*.yaml, eligibility/*.yaml and so on. A file with the id of one that comes with the
 // product takes its place. Error: Invalid rulefile_invalid, naming the file.
 func (r Rules) With(own fs.FS) (Rules, error) {
 	var err error
 	if r.Course, err = overlay(r.Course, own, "course"); err != nil {
+		return r, err
+	}
+	set, err := eligibility.ReadSet(own, "eligibility/*.yaml")
+	if err != nil {
+		return r, err
+	}
+	if r.Eligibility, err = r.Eligibility.With(set.All()...); err != nil {
 		return r, err
 	}
 	if r.Posts, err = overlay(r.Posts, own, "posts"); err != nil {

@@ -53,7 +53,8 @@ type Session struct {
 	Occupation  string          `json:"occupation"`
 	Trade       string          `json:"trade,omitempty"` // catalogue id, empty for none
 	Level       standards.Level `json:"level"`
-	Standard    string          `json:"standard"` // version of the 国家职业标准 whose parts and pass marks apply
+	Standard    string          `json:"standard"`       // version of the 国家职业标准 or 评价规范 whose parts and pass marks apply
+	Norm        string          `json:"norm,omitempty"` // id of that version of the 评价规范, none for the national standard
 	ExamDate    standards.Date  `json:"exam_date"`
 	// Mode is how the certificates are acquired 取得方式; an exam when empty. Other
 	// modes rest on ModeBasis, and every candidate on one of his own.
@@ -128,6 +129,7 @@ type NewSession struct {
 	Mode       policy.Mode     `json:"mode,omitempty"`
 	ModeBasis  *ModeBasis      `json:"mode_basis,omitempty"` // asked for unless the mode is exam
 	Platform   string          `json:"platform,omitempty"`   // reference on the supervision platform; may follow later
+	Norm       string          `json:"norm,omitempty"`       // id of a 评价规范 to go by in place of the national standard; class Y alone
 }
 
 // PlanSession files the plan of a session. Invalid: a field is wrong or the exam
@@ -179,15 +181,15 @@ func (r *Registry) PlanSession(ctx context.Context, by Actor, in NewSession) (Se
 		if err != nil {
 			return err
 		}
-		std, err := r.starter.Standard(o.Code, trade.ID, in.Level, in.ExamDate)
+		standard, err := r.standardFor(tx, f, in, o.Code, trade.ID)
 		if err != nil {
 			return err
 		}
 		if err := r.mayUseMode(f, inst.Region, in, today); err != nil {
 			return err
 		}
-		s := Session{ID: id, Name: in.Name, Mode: in.Mode, ModeBasis: in.ModeBasis, Platform: in.Platform, Institution: inst.ID, Filing: f.ID, Region: inst.Region, Occupation: o.Code, Trade: trade.ID,
-			Level: in.Level, Standard: std.Version, ExamDate: in.ExamDate, Planned: tx.Now(), State: SessionPlanned}
+		s := Session{ID: id, Name: in.Name, Mode: in.Mode, ModeBasis: in.ModeBasis, Platform: in.Platform, Institution: inst.ID, Filing: f.ID, Region: inst.Region,
+			Occupation: o.Code, Trade: trade.ID, Level: in.Level, Standard: standard, Norm: in.Norm, ExamDate: in.ExamDate, Planned: tx.Now(), State: SessionPlanned}
 		if err := r.mustBeEntitled(tx, inst, f, s, tx.Now()); err != nil {
 			return err
 		}

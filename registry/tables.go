@@ -36,6 +36,7 @@ import (
 //	apprentices              id                               Apprentice
 //	claims                   person, seq                      Claim
 //	requests                 actor, route, key                Request (Idempotency-Key, 30 days)
+//	norms                    id                               standards.Norm (评价规范, one version)
 //	events, log_*            see registry/auditlog
 const (
 	tableAccounts         kv.Table = "accounts"
@@ -59,6 +60,7 @@ const (
 	tableApprentices      kv.Table = "apprentices"
 	tableClaims           kv.Table = "claims"
 	tableRequests         kv.Table = "requests"
+	tableNorms            kv.Table = "norms"
 
 	// indexes: entry key → primary key
 	indexKeysByAccount             kv.Table = "api_keys_by_account"         // account, id
@@ -83,6 +85,8 @@ const (
 	indexClaimsByCertificate       kv.Table = "claims_by_certificate"       // number, id
 	indexAppointmentsByInstitution kv.Table = "appointments_by_institution" // institution, id
 	indexRequestsByExpiry          kv.Table = "requests_by_expiry"          // expiry, actor, route, key
+	indexNormsByInstitution        kv.Table = "norms_by_institution"        // institution, id
+	indexNormsBySeries             kv.Table = "norms_by_series"             // series, version
 )
 
 var (
@@ -235,6 +239,14 @@ var (
 			{Table: indexRequestsByExpiry, Keys: func(q Request) [][]byte {
 				return [][]byte{kv.Key(uint64(q.Expires.Unix()), q.Account, q.Route, q.Key)}
 			}},
+		},
+	}
+	norms = kv.Records[standards.Norm]{
+		Table: tableNorms,
+		Key:   func(n standards.Norm) []byte { return kv.Key(n.ID) },
+		Indexes: []kv.Index[standards.Norm]{
+			{Table: indexNormsByInstitution, Keys: func(n standards.Norm) [][]byte { return [][]byte{kv.Key(n.Institution, n.ID)} }},
+			{Table: indexNormsBySeries, Unique: true, Keys: func(n standards.Norm) [][]byte { return [][]byte{kv.Key(n.Series, uint64(n.Version))} }},
 		},
 	}
 )

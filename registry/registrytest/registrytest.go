@@ -294,6 +294,36 @@ func (e *Env) MustCertificates(by Issuer, from, to int) []registry.Issued {
 	return e.MustIssue(by, s.ID)
 }
 
+// MustEmploy admits institution number n with one filing of class Y 用人单位.
+func (e *Env) MustEmploy(n int) Issuer {
+	e.T.Helper()
+	by := e.MustAdmit(n)
+	f := by.Filing
+	f.ID, f.Class = "", evaluators.Employer
+	var err error
+	if by.Filing, err = e.RecordFiling(context.Background(), e.Authority, f); err != nil {
+		e.T.Fatalf("file: %v", err)
+	}
+	return by
+}
+
+// MustEnter enters invented people as the institution's own on the roster of a
+// session.
+func (e *Env) MustEnter(by Issuer, s registry.Session, people ...int) registry.Session {
+	e.T.Helper()
+	var rows []registry.RosterRow
+	for _, i := range people {
+		row := RosterRow(i)
+		row.Employer = by.Institution.USCC
+		rows = append(rows, row)
+	}
+	report, err := e.EnterRoster(context.Background(), by.Actor, s.ID, rows)
+	if err != nil {
+		e.T.Fatalf("roster: %v", err)
+	}
+	return report.Session
+}
+
 // Colleague is another account of the same institution: the second person.
 func (i Issuer) Colleague() registry.Actor {
 	a := i.Actor

@@ -43,7 +43,8 @@
 //
 // One unbroken period therefore has exactly the rule of the corresponding day,
 // and broken ones are neither rounded up nor down: there is no year of 365 days
-// and no conversion. Adding work never takes a condition away.
+// and no conversion. Adding work never takes a condition away (but for a day at
+// the turn to 2100, which has no leap day).
 //
 // # Application basis 申报依据
 //

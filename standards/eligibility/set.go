@@ -101,7 +101,7 @@ type Rules struct {
 	Conditions []Condition // of all levels
 	FinalYear  int         // months before graduation in which a student is 应届; 0 for none
 	Related    []string    // codes of the 相关职业
-	Listed     bool        // whether there is a list of related occupations at all
+	Listed     bool        // whether Related is the standard's own list, by its source; a sample is not
 	Waivers    []Waiver
 }
 
@@ -140,7 +140,9 @@ func (s Set) On(region, occupation string, date standards.Date) (Rules, bool) {
 	is := func(r Related) bool { return r.Occupation == occupation }
 	if f, ok := s.nearest(region, date, func(f File) bool { return slices.ContainsFunc(f.Related, is) }); ok {
 		use(f)
-		out.Listed, out.Related = true, f.Related[slices.IndexFunc(f.Related, is)].Codes
+		list := f.Related[slices.IndexFunc(f.Related, is)]
+		out.Related = list.Codes
+		out.Listed = list.Source != "" || list.Sample == "" && f.Source != ""
 	}
 	if f, ok := s.nearest(region, date, func(f File) bool { return len(f.Waivers) > 0 }); ok {
 		use(f)
@@ -165,13 +167,14 @@ func (s Set) nearest(region string, date standards.Date, has func(File) bool) (o
 
 // Scope says how work or a certificate stands to the occupation: Own, or
 // OwnOrRelated for a related one; false when it does not count. A code is judged
-// by the standard's list alone, where there is one. A text that is no code, and
-// a code where there is no list, count as related if the reviewer has marked them.
+// by the standard's list alone, where there is one with a source. A text that is
+// no code, and a code where there is only a sample or nothing, count as related
+// if the reviewer has marked them too.
 func (r Rules) Scope(occupation string, marked bool) (Scope, bool) {
 	switch {
 	case occupation == r.Occupation:
 		return Own, true
-	case r.Listed && slices.Contains(r.Related, occupation):
+	case slices.Contains(r.Related, occupation):
 		return OwnOrRelated, true
 	case r.Listed && isCode(occupation):
 		return "", false
