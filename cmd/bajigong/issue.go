@@ -27,26 +27,32 @@ func issueCommand(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "issue",
 		Short: "认定批次：计划、成绩、公示、发证 (sessions, from plan to certificates)",
-		Long: `issue 用评价机构的接口密钥办理一个认定批次，按次序四步：
+		Long: `issue 用评价机构的接口密钥办理一个认定批次，按次序六步：
 
   1. plan          考试之前备案认定计划
-  2. results       考试之后上报成绩表（CSV）；有误的行逐行说明，不会只存一半
-  3. publicity     公示，至少 5 个工作日
-  4. certificates  公示期满发证；整批发布，中断后重新执行即可，不会重复发证
+  2. roster        考试之前录入报名名单，逐人审核申报条件
+  3. results       考试之后上报成绩表（CSV）；有误的行逐行说明，不会只存一半
+  4. confirm       由另一人复核成绩
+  5. publicity     公示，至少 5 个工作日
+  6. certificates  公示期满发证；整批发布，中断后重新执行即可，不会重复发证
 
-随后 list 列出证书，qr 生成二维码。每一步都可以放心重复执行。
+本地区规则不要求的环节可以略过；timeline 列出各环节期限。随后 list 列出证书，
+qr 生成二维码。每一步都可以放心重复执行。
 
 With an institution's key it takes a session from plan to certificates, in these
-four steps. Every step may be repeated safely.`,
+steps; those that the rules of the region do not ask for can be left out. Every
+step may be repeated safely.`,
 		Example: `  export BAJIGONG_SERVER=https://zs.example.gov.cn BAJIGONG_KEY=$(cat institution.key)
   bajigong issue plan --filing f-… --occupation 6-31-01-03 --level 三级 --exam 2026-03-20 --name 2026年第1批电工
+  bajigong issue roster s-… 报名.csv
   bajigong issue results s-… 成绩.csv
+  BAJIGONG_KEY=$(cat second.key) bajigong issue confirm s-…
   bajigong issue publicity s-…
   bajigong issue certificates s-…
   bajigong issue list s-… --csv 证书.csv`,
 	}
 	server.add(cmd.PersistentFlags(), w)
-	return group(cmd, issuePlan(w, &server), issueResults(w, &server), issuePublicity(w, &server),
+	return group(cmd, issuePlan(w, &server), issueRoster(w, &server), issueResults(w, &server), issueConfirm(w, &server), issueTimeline(w, &server), issuePublicity(w, &server),
 		issueCertificates(w, &server), issueList(w, &server), issueQR(w, &server))
 }
 
@@ -130,7 +136,7 @@ func issueResults(w world, server *serverFlags) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "results SESSION FILE.csv",
-		Short: "2. 上报成绩表 (upload the results)",
+		Short: "3. 上报成绩表 (upload the results)",
 		Long: `results 上报成绩表。CSV，UTF-8 或 GB18030，表头：
 姓名,证件类型,证件号码,理论成绩,技能成绩[,综合评审成绩][,证书编号]
 
@@ -200,7 +206,7 @@ func issuePublicity(w world, server *serverFlags) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "publicity SESSION",
-		Short: "3. 开始公示 (show the passed candidates to the public)",
+		Short: "5. 开始公示 (show the passed candidates to the public)",
 		Long: `publicity 公示合格人员，自次日起至少 5 个工作日（按国务院办公厅放假安排计算）。
 重复执行不会重新计时。
 
@@ -236,7 +242,7 @@ func issueCertificates(w world, server *serverFlags) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "certificates SESSION",
-		Short: "4. 发证 (issue the certificates)",
+		Short: "6. 发证 (issue the certificates)",
 		Long: `certificates 为公示期满的批次发证：分配编号、签名、整批发布。进度写到标准错误。
 中断、断网都不要紧：服务端继续办理，重新执行本命令即接着等待，不会重复发证；
 整批要么全部公开，要么都不公开。

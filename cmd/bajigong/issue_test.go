@@ -19,6 +19,7 @@ import (
 	"bajigong/internal/invented"
 	"bajigong/registry"
 	"bajigong/registry/registrytest"
+	"bajigong/standards"
 )
 
 // TestIssueFromPlanToCertificates walks the whole path of an institution, every
@@ -83,6 +84,19 @@ func TestIssueFromPlanToCertificates(t *testing.T) {
 	s.run(exitUsage, "issue", "qr", number, "-o", "a.gif")
 	s.run(exitInvalid, "issue", "qr", "T"+invented.PersonAt(0).Document, "--server", "http://127.0.0.1:1") // it has an identity number in it: nothing is sent
 	says(t, s.run(exitOK, "verify", png), "✓ 证书有效", "Valid certificate", "在线查验", rows[1][2])
+}
+
+// TestIssueByTheFullCourse enters candidates and has a second person confirm.
+func TestIssueByTheFullCourse(t *testing.T) {
+	s := newServed(t, registrytest.Options{FullCourse: true})
+	by := s.MustAdmit(1)
+	s.institutionKey(by)
+	session := strings.TrimSpace(s.run(exitOK, "issue", "plan", "--filing", by.Filing.ID, "--occupation", "6-31-01-03", "--level", "三级", "--exam", "2026-03-20", "--name", "第2批电工"))
+	says(t, s.run(exitInvalid, "issue", "roster", session, file(t, "young.csv", "姓名,证件号码\n"+invented.PersonAt(0).Name+","+invented.PersonAt(0).Document+"\n")), "第 2 行 申报条件", "3A")
+	s.run(exitOK, "issue", "roster", session, file(t, "roster.csv", rosterFile(0, 5, standards.Senior, "")))
+	says(t, s.errs.String(), "已录入 5 人")
+	says(t, s.run(exitOK, "issue", "timeline", session), "报名审核 roster：期限 due 2026-03-11，办结 done 2026-03-02", "成绩上报 results：期限 due 2026-03-25，办结 done --")
+	s.run(exitConflict, "issue", "confirm", session)
 }
 
 func certificatesCSV(t *testing.T, s *served, session string) [][]string {
