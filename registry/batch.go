@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"bajigong/evaluators/signs"
 	"bajigong/internal/fail"
 	"bajigong/standards"
 )
@@ -52,6 +53,8 @@ type Batch struct {
 	Published    *time.Time `json:"published,omitempty"` // the receive time of every certificate in it
 	Aborted      string     `json:"aborted,omitempty"`   // why, in English; AbortedZH in Chinese
 	AbortedZH    string     `json:"aborted_zh,omitempty"`
+	// People is what the signs counted of its holders while it was signed.
+	People *signs.PeopleFigures `json:"people,omitempty"`
 }
 
 // StartBatch is the rule for beginning to issue: after the last day of

@@ -86,7 +86,7 @@ func (r *Registry) RegisterElsewhere(ctx context.Context, by Actor, in []Elsewhe
 			return fail.New(fail.Invalid, "rows", "%d of %d certificates cannot be registered; nothing was stored", len(bad), len(rows)).
 				In("%d 份中有 %d 份不能登记，本次未保存", len(rows), len(bad)).At(bad...)
 		}
-		return nil
+		return r.signsAfterElsewhere(tx, by, out)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("register certificates from elsewhere: %w", err)

@@ -53,6 +53,14 @@ const (
 	ClaimRefunded        EventKind = "claim_refunded"
 	NormWasFiled         EventKind = "norm_filed"
 	NormWasDecided       EventKind = "norm_decided"
+	ReviewOpened         EventKind = "review_opened"
+	ReviewGrew           EventKind = "review_grew" // a further finding
+	ReviewStepped        EventKind = "review_stepped"
+	DrawAnnounced        EventKind = "draw_announced"
+	DrawSeeded           EventKind = "draw_seeded"
+	InspectionEntered    EventKind = "inspection_entered"
+	InspectionAnswered   EventKind = "inspection_answered"
+	InspectionPublished  EventKind = "inspection_published"
 )
 
 // Event is one change as the audit log keeps it. Its stored bytes are hashed,

@@ -212,6 +212,9 @@ func (r *Registry) RecordDecision(ctx context.Context, by Actor, in evaluators.D
 		if _, err := r.appendEvent(tx, by, Event{Kind: DecisionRecorded, Object: d.ID, Institution: inst.ID, Detail: d}); err != nil {
 			return err
 		}
+		if err := r.signsAfterDecision(tx, d); err != nil {
+			return err
+		}
 		out = d
 		if err := remember(tx, by, d.ID); err != nil {
 			return err

@@ -206,7 +206,10 @@ func (r *Registry) publish(ctx context.Context, by Actor, seen Batch) (Batch, er
 		if s, b, err = s.Publish(b, tx.Now()); err != nil {
 			return b, err
 		}
-		return b, r.putBatch(tx, by, s, b, BatchWasPublished)
+		if err := r.putBatch(tx, by, s, b, BatchWasPublished); err != nil {
+			return b, err
+		}
+		return b, r.signsAfterPublish(tx, s, b)
 	})
 }
 

@@ -37,6 +37,9 @@ func (r *Registry) StartPublicity(ctx context.Context, by Actor, session string)
 		if err := r.putSession(tx, by, s, PublicityStarted, s.Publicity); err != nil {
 			return err
 		}
+		if err := r.signsAfterPublicity(tx, s); err != nil {
+			return err
+		}
 		out = s
 		return nil
 	})

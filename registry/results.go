@@ -425,6 +425,7 @@ func (r *Registry) storeResults(ctx context.Context, by Actor, seen Session, row
 		return seen, err
 	}
 	passed, supplied := 0, 0
+	figures := r.figuresOf(seen, rows)
 	for start := 0; start < len(rows); start += bulkPage {
 		page := rows[start:min(start+bulkPage, len(rows))]
 		for i := range page {
@@ -457,11 +458,14 @@ func (r *Registry) storeResults(ctx context.Context, by Actor, seen Session, row
 			return fail.New(fail.Conflict, "results_replaced", "another upload for session %s came first", s.ID).In("批次 %s 已有更新的成绩，请核对后重传", s.ID)
 		}
 		s.State, s.Publicity = SessionResults, nil
-		s.Results = &Results{Generation: generation, Rows: len(rows), Passed: passed, Supplied: supplied, File: print, At: tx.Now(), By: by.Account}
+		s.Results = &Results{Generation: generation, Rows: len(rows), Passed: passed, Supplied: supplied, File: print, At: tx.Now(), By: by.Account, Figures: figures}
 		if err := sessions.Put(tx, s); err != nil {
 			return err
 		}
 		if _, err := r.appendEvent(tx, by, Event{Kind: ResultsUploaded, Object: s.ID, Institution: s.Institution, Detail: s.Results}); err != nil {
+			return err
+		}
+		if err := r.signsAfterResults(tx, s, figures); err != nil {
 			return err
 		}
 		out = s

@@ -5,6 +5,7 @@ import (
 
 	"bajigong/evaluators/course"
 	"bajigong/evaluators/posts"
+	"bajigong/evaluators/signs"
 	"bajigong/internal/rulefile"
 	"bajigong/standards/eligibility"
 )
@@ -14,6 +15,7 @@ type Rules struct {
 	Course      rulefile.Set[course.Rules] // the course of a session
 	Eligibility eligibility.Set            // conditions of application 申报条件
 	Posts       rulefile.Set[posts.Rules]  // 特级技师, 首席技师, 学徒工
+	Signs       rulefile.Set[signs.Rules]  // thresholds of the signs of fraud
 }
 
 // EmbeddedRules returns the files that come with the product.
@@ -25,6 +27,9 @@ func EmbeddedRules() (r Rules, err error) {
 		return r, err
 	}
 	if r.Posts, err = posts.Embedded(); err != nil {
+		return r, err
+	}
+	if r.Signs, err = signs.Embedded(); err != nil {
 		return r, err
 	}
 	return r, nil
@@ -46,6 +51,9 @@ func (r Rules) With(own fs.FS) (Rules, error) {
 		return r, err
 	}
 	if r.Posts, err = overlay(r.Posts, own, "posts"); err != nil {
+		return r, err
+	}
+	if r.Signs, err = overlay(r.Signs, own, "signs"); err != nil {
 		return r, err
 	}
 	return r, nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bajigong/evaluators"
+	"bajigong/evaluators/signs"
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
 	"bajigong/registry/policy"
@@ -96,6 +97,8 @@ type Results struct {
 	Approved  *SignOff `json:"approved,omitempty"`
 	// Returned is why the authority sent an earlier upload back 退回.
 	Returned string `json:"returned,omitempty"`
+	// Figures are what the signs need of the file; none before there were signs.
+	Figures *signs.Figures `json:"figures,omitempty"`
 }
 
 // SignOff is who stood for something, and when.
@@ -197,6 +200,9 @@ func (r *Registry) PlanSession(ctx context.Context, by Actor, in NewSession) (Se
 			return err
 		}
 		if _, err := r.appendEvent(tx, by, Event{Kind: SessionFiled, Object: s.ID, Institution: inst.ID, Detail: s}); err != nil {
+			return err
+		}
+		if err := r.signsAfterPlan(tx, s); err != nil {
 			return err
 		}
 		out = s

@@ -60,6 +60,9 @@ func (r *Registry) signPage(ctx context.Context, by Actor, seen Batch) (Batch, e
 			b.SignedRow = c.Row
 			b.Signed++
 		}
+		if err := r.signsAfterSigning(tx, &b, page); err != nil {
+			return b, err
+		}
 		if len(page) < bulkPage {
 			b.State = BatchSigned
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"bajigong/evaluators"
+	"bajigong/evaluators/signs"
 	"bajigong/internal/kv"
 	"bajigong/standards"
 )
@@ -35,6 +36,13 @@ import (
 //	appointments             id                               Appointment
 //	apprentices              id                               Apprentice
 //	claims                   person, seq                      Claim
+//	sign_days                institution, date                signs.Day
+//	sign_people              person                           signPerson
+//	reviews                  id                               signs.Review
+//	exam_days                exam date, session               examDay
+//	draws                    id                               Draw
+//	draw_populations         draw                             drawPopulation
+//	inspections              draw, session                    signs.Inspection
 //	requests                 actor, route, key                Request (Idempotency-Key, 30 days)
 //	norms                    id                               standards.Norm (评价规范, one version)
 //	events, log_*            see registry/auditlog
@@ -59,6 +67,13 @@ const (
 	tableAppointments     kv.Table = "appointments"
 	tableApprentices      kv.Table = "apprentices"
 	tableClaims           kv.Table = "claims"
+	tableSignDays         kv.Table = "sign_days"
+	tableSignPeople       kv.Table = "sign_people"
+	tableReviews          kv.Table = "reviews"
+	tableExamDays         kv.Table = "exam_days"
+	tableDraws            kv.Table = "draws"
+	tableDrawPopulations  kv.Table = "draw_populations"
+	tableInspections      kv.Table = "inspections"
 	tableRequests         kv.Table = "requests"
 	tableNorms            kv.Table = "norms"
 
@@ -84,6 +99,12 @@ const (
 	indexClaimsByReference         kv.Table = "claims_by_reference"         // payer, reference
 	indexClaimsByCertificate       kv.Table = "claims_by_certificate"       // number, id
 	indexAppointmentsByInstitution kv.Table = "appointments_by_institution" // institution, id
+	indexReviewsByWindow           kv.Table = "reviews_by_window"           // institution, sign, window, n
+	indexReviewsByRegion           kv.Table = "reviews_by_region"           // region, opened, id
+	indexReviewsByState            kv.Table = "reviews_by_state"            // state, region, opened, id
+	indexDrawsByRegion             kv.Table = "draws_by_region"             // region, announced, id
+	indexInspectionsByIssuer       kv.Table = "inspections_by_issuer"       // institution, draw, session
+	indexInspectionsPublished      kv.Table = "inspections_published"       // published, draw, session
 	indexRequestsByExpiry          kv.Table = "requests_by_expiry"          // expiry, actor, route, key
 	indexNormsByInstitution        kv.Table = "norms_by_institution"        // institution, id
 	indexNormsBySeries             kv.Table = "norms_by_series"             // series, version
@@ -230,6 +251,57 @@ var (
 		Key:   func(a Apprentice) []byte { return kv.Key(a.ID) },
 		Indexes: []kv.Index[Apprentice]{
 			{Table: indexApprenticesByPerson, Keys: func(a Apprentice) [][]byte { return [][]byte{kv.Key(a.Person[:], a.ID)} }},
+		},
+	}
+	signDays = kv.Records[signs.Day]{
+		Table: tableSignDays,
+		Key:   func(d signs.Day) []byte { return kv.Key(d.Institution, string(d.Date)) },
+	}
+	signPeople = kv.Records[signPerson]{
+		Table: tableSignPeople,
+		Key:   func(p signPerson) []byte { return kv.Key(p.Person[:]) },
+	}
+	reviews = kv.Records[signs.Review]{
+		Table: tableReviews,
+		Key:   func(v signs.Review) []byte { return kv.Key(v.ID) },
+		Indexes: []kv.Index[signs.Review]{
+			{Table: indexReviewsByWindow, Unique: true, Keys: func(v signs.Review) [][]byte {
+				return [][]byte{kv.Key(v.Institution, string(v.Sign), v.Window, uint64(v.N))}
+			}},
+			{Table: indexReviewsByRegion, Keys: func(v signs.Review) [][]byte {
+				return [][]byte{kv.Key(v.Region, uint64(v.Opened.Unix()), v.ID)}
+			}},
+			{Table: indexReviewsByState, Keys: func(v signs.Review) [][]byte {
+				return [][]byte{kv.Key(string(v.State), v.Region, uint64(v.Opened.Unix()), v.ID)}
+			}},
+		},
+	}
+	examDays = kv.Records[examDay]{
+		Table: tableExamDays,
+		Key:   func(d examDay) []byte { return kv.Key(string(d.ExamDate), d.Session) },
+	}
+	draws = kv.Records[Draw]{
+		Table: tableDraws,
+		Key:   func(d Draw) []byte { return kv.Key(d.ID) },
+		Indexes: []kv.Index[Draw]{
+			{Table: indexDrawsByRegion, Keys: func(d Draw) [][]byte { return [][]byte{kv.Key(d.Region, uint64(d.Announced.Unix()), d.ID)} }},
+		},
+	}
+	drawPopulations = kv.Records[drawPopulation]{
+		Table: tableDrawPopulations,
+		Key:   func(p drawPopulation) []byte { return kv.Key(p.Draw) },
+	}
+	inspections = kv.Records[signs.Inspection]{
+		Table: tableInspections,
+		Key:   func(i signs.Inspection) []byte { return kv.Key(i.Draw, i.Session) },
+		Indexes: []kv.Index[signs.Inspection]{
+			{Table: indexInspectionsByIssuer, Keys: func(i signs.Inspection) [][]byte { return [][]byte{kv.Key(i.Institution, i.Draw, i.Session)} }},
+			{Table: indexInspectionsPublished, Keys: func(i signs.Inspection) [][]byte {
+				if i.PublishedAt == nil {
+					return nil
+				}
+				return [][]byte{kv.Key(uint64(i.PublishedAt.Unix()), i.Draw, i.Session)}
+			}},
 		},
 	}
 	requests = kv.Records[Request]{

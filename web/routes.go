@@ -106,7 +106,7 @@ var (
 
 // routes is the table. Its order is that of the document.
 func routes() []route {
-	return slices.Concat(pageRoutes(), publicRoutes(), trustRoutes(), authorityRoutes(), sessionRoutes(), normRoutes(), postRoutes(), certificateRoutes(), claimRoutes(), operatorRoutes())
+	return slices.Concat(pageRoutes(), publicRoutes(), trustRoutes(), authorityRoutes(), sessionRoutes(), signRoutes(), normRoutes(), postRoutes(), certificateRoutes(), claimRoutes(), operatorRoutes())
 }
 
 func pageRoutes() []route {
@@ -291,6 +291,38 @@ func claimRoutes() []route {
 		{Method: "POST", Path: "/api/v1/claims/{id}/release", Summary: "Give a reservation up 解除锁定", endpoint: api((*Server).releaseClaim)},
 		{Method: "POST", Path: "/api/v1/claims/{id}/refund", Summary: "Record that the money came back 追回", endpoint: api((*Server).refundClaim)},
 	})
+}
+
+func signRoutes() []route {
+	rows := keyedRoutes("oversight", []route{
+		{Method: "GET", Path: "/api/v1/signs/rules", Query: []parameter{{Name: "region", Description: "GB/T 2260; the caller's own when absent"}},
+			Summary: "The thresholds of the signs of fraud in force in a region", endpoint: api((*Server).signRules)},
+		{Method: "GET", Path: "/api/v1/reviews", Query: append(slices.Clone(reviewFilters), paging...), Summary: "Reviews that signs have opened",
+			Description: "By region and then in the order opened. A page may be short while it has a next one.", endpoint: api((*Server).reviews)},
+		{Method: "GET", Path: "/api/v1/reviews/{id}", Summary: "One review with its findings", endpoint: api((*Server).review)},
+		{Method: "POST", Path: "/api/v1/reviews/{id}/look", Summary: "Record that a review is being looked at 开始核查", endpoint: api((*Server).lookAtReview)},
+		{Method: "POST", Path: "/api/v1/reviews/{id}/dismissal", Summary: "Dismiss a review with a reason 排除", endpoint: api((*Server).dismissReview)},
+		{Method: "POST", Path: "/api/v1/reviews/{id}/case", Summary: "Record the case that a review became 转立案", endpoint: api((*Server).takeUpReview)},
+		{Method: "POST", Path: "/api/v1/draws", Success: 201, Idempotent: withKey, Summary: "Announce a draw 双随机: fixes population and inspectors before the seed is known",
+			endpoint: api((*Server).announceDraw)},
+		{Method: "GET", Path: "/api/v1/draws", Query: append([]parameter{{Name: "region", Description: "GB/T 2260; the caller's own when absent"}}, paging...),
+			Summary: "Draws of a region", endpoint: api((*Server).draws)},
+		{Method: "GET", Path: "/api/v1/draws/{id}", Summary: "One draw", endpoint: api((*Server).draw)},
+		{Method: "POST", Path: "/api/v1/draws/{id}/seed", Summary: "Draw sessions and inspectors from the log's root or the named public value", endpoint: api((*Server).seedDraw)},
+		{Method: "GET", Path: "/api/v1/draws/{id}/inspections", Query: paging, Summary: "The inspections of a draw", endpoint: api((*Server).inspectionsOfDraw)},
+		{Method: "GET", Path: "/api/v1/draws/{id}/inspections/{session}", Summary: "One inspection", endpoint: api((*Server).inspection)},
+		{Method: "POST", Path: "/api/v1/draws/{id}/inspections/{session}/result", Summary: "Enter the result of an inspection 检查结果", endpoint: api((*Server).enterInspection)},
+		{Method: "POST", Path: "/api/v1/draws/{id}/inspections/{session}/answer", Summary: "The institution's answer to the result", endpoint: api((*Server).answerInspection)},
+		{Method: "POST", Path: "/api/v1/draws/{id}/inspections/{session}/publication", Summary: "Publish an inspection 一公开", endpoint: api((*Server).publishInspection)},
+		{Method: "GET", Path: "/api/v1/institutions/{id}/inspections", Query: paging, Summary: "Inspections of an institution; it sees its own once their results are entered",
+			endpoint: api((*Server).inspectionsOfInstitution)},
+	})
+	return append(rows,
+		route{Method: "GET", Path: "/api/v1/inspections/published", Tag: "directory", Access: public, CORS: true, Query: paging,
+			Summary: "Published inspections 抽查结果公开", endpoint: api((*Server).publishedInspections)},
+		route{Method: "GET", Path: "/api/v1/draws/{id}/proof", Tag: "directory", Access: public, CORS: true,
+			Summary:     "All that is needed to repeat a draw",
+			Description: "Seed, population and inspectors, once every inspection of the draw is published; 404 before.", endpoint: api((*Server).drawProof)})
 }
 
 func keyedRoutes(tag string, rows []route) []route {

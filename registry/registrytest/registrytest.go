@@ -86,6 +86,8 @@ type Options struct {
 	// FullCourse takes the embedded rules for the course of a session; otherwise
 	// it is ThinCourse, for tests that are about something else.
 	FullCourse bool
+	// Rules, when not nil, changes the rule files in use.
+	Rules func(*registry.Rules)
 	// NoCheck leaves out the check of all invariants at the end.
 	NoCheck bool
 }
@@ -137,6 +139,9 @@ func New(t testing.TB, opts ...Options) *Env {
 		rules.Course = *opt.Course
 	case !opt.FullCourse:
 		rules.Course = ThinCourse(t)
+	}
+	if opt.Rules != nil {
+		opt.Rules(&rules)
 	}
 	origin, err := registry.LogOrigin(Origin)
 	if err != nil {
