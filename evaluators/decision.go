@@ -138,7 +138,7 @@ func Decide(inst Institution, filed []Filing, decisions []Decision, in Decision,
 		return Decision{}, fail.New(fail.Conflict, "decision_exists", "decision %s is already recorded", in.ID).
 			In("决定 %s 已记录", in.ID)
 	}
-	if err := in.fits(decisions); err != nil {
+	if err := in.fits(inst.standingUnder(in, filed, decisions)); err != nil {
 		return Decision{}, err
 	}
 	return in, nil
@@ -256,7 +256,7 @@ func (d Decision) targetProblems(inst Institution, filed []Filing) (fs []fail.Fi
 			fmt.Sprintf("institution %s has no filing %s", inst.ID, d.Filing)))
 	}
 	inScope := func(f Filing) bool {
-		return slices.ContainsFunc(f.Scope, func(s ScopeItem) bool { return s.Occupation == d.Occupation })
+		return slices.Contains(f.Occupations(), d.Occupation)
 	}
 	if d.Occupation != "" && !slices.ContainsFunc(under, inScope) {
 		fs = append(fs, wrong("occupation", "occupation",

@@ -8,6 +8,12 @@
 //	Institution.Rename   the institution with one more name in its history
 //	Admit                a Filing 备案: its number parts, dates, scope and serial ranges
 //	Decide               a Decision: suspend, resume, exit_voluntary, exit_ordered
+//	Apply                an Application 备案申请; its methods take it through
+//	                     [ApplicationState] to the Filing it asks for, or renews
+//	Filing.ChangeScope   扩项、减项        Filing.ChangeSite   考点, see [SiteState]
+//	Filing.Supervise     who stands in which [Relation] to it
+//	Filing.AdmitGroup, Filing.Recognise   class Y: whom it examines, 薪酬挂钩, 试点认定
+//	Institution.Readmit  重新准入: the one way back after an exit, by a new filing
 //
 // # States
 //

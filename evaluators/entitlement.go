@@ -24,6 +24,11 @@ type Question struct {
 	// Session is the session 认定批次 the certificate comes from. An exit that
 	// lets it finish does not stand against it. May be empty.
 	Session string
+	// Site is the place of examination, empty for the filing's own.
+	Site string
+	// Filed are the institution's filings: one that renews the filing without a
+	// gap, or that it renewed, stands in for it on the days it does not cover.
+	Filed []Filing
 }
 
 // Reason is why there is no entitlement.
@@ -39,6 +44,8 @@ const (
 	ReasonOutOfScopeLevel      Reason = "out_of_scope_level"      // occupation and trade are, the level is not
 	ReasonScopeNotInForce      Reason = "scope_not_in_force"      // in scope on other days, not now
 	ReasonExamOutsideScope     Reason = "exam_outside_scope"      // in scope on other days, not on the exam's
+	ReasonSiteNotOpen          Reason = "site_not_open"           // the place of examination was not open, or closed, on the day of the exam
+	ReasonSiteSuspended        Reason = "site_suspended"          // the place of examination is suspended now, or was on the day of the exam
 	ReasonSuspended            Reason = "suspended"               // now
 	ReasonSuspendedAtExam      Reason = "suspended_at_exam"       // in force when the day of the exam began
 	ReasonExited               Reason = "exited"                  // now, of its own will, and the session is not named to finish
@@ -60,6 +67,8 @@ var reasons = map[Reason]reasonFacts{
 	ReasonOutOfScopeLevel:      {words{"该机构未备案本等级", "the level is not in the scope of the filing"}, "level"},
 	ReasonScopeNotInForce:      {words{"本职业（工种）本等级此时不在备案有效期内", "occupation, trade and level are not in scope at this date"}, "filing"},
 	ReasonExamOutsideScope:     {words{"考试当日本职业（工种）本等级不在备案有效期内", "occupation, trade and level were not in scope on the day of the exam"}, "exam_date"},
+	ReasonSiteNotOpen:          {words{"考试当日该考点未启用或已关闭", "the site was not open on the day of the exam"}, "site"},
+	ReasonSiteSuspended:        {words{"该考点已被暂停", "the site is suspended"}, "site"},
 	ReasonSuspended:            {words{"该机构（备案、职业）已被暂停", "the institution, filing or occupation is suspended"}, "filing"},
 	ReasonSuspendedAtExam:      {words{"考试当日该机构（备案、职业）处于暂停状态", "the institution, filing or occupation was suspended on the day of the exam"}, "exam_date"},
 	ReasonExited:               {words{"该机构（备案、职业）已退出", "the institution has left, or given up the filing or occupation"}, "filing"},
@@ -72,6 +81,7 @@ func Reasons() []Reason {
 	return []Reason{
 		ReasonNotFiledYet, ReasonFilingExpired, ReasonExamOutsideFiling,
 		ReasonOutOfScopeOccupation, ReasonOutOfScopeTrade, ReasonOutOfScopeLevel, ReasonScopeNotInForce, ReasonExamOutsideScope,
+		ReasonSiteNotOpen, ReasonSiteSuspended,
 		ReasonSuspended, ReasonSuspendedAtExam, ReasonExited, ReasonRemoved, ReasonExitedAtExam,
 	}
 }
@@ -129,7 +139,12 @@ func (e Entitlement) Refusal() error {
 //
 // If an exit in force names q.Session as one that may finish, neither that exit
 // nor dates of the filing and its scope that have since run out stand against it;
-// suspensions, and exits that do not name it, do.
+// suspensions, and exits that do not name it, do. A change of scope that took the
+// occupation out and names q.Session likewise does not stand against it.
+//
+// Where the filing has run out, or has not begun, the filing in its line that
+// covers today (see [Filing.InLine]) stands in for it with its own scope, sites
+// and decisions. The exam must have been within the filing itself.
 //
 // decisions are those of the institution in the order of the log. Records made
 // in the second of q.Now count; who replays the log must leave out those that
@@ -140,9 +155,19 @@ func Entitled(inst Institution, filing Filing, decisions []Decision, q Question)
 		e.against(ReasonNotFiledYet)
 		return e
 	}
+	decisions = filing.standingUnder(decisions)
 	today := standards.DateOf(q.Now)
+	current := filing.InLine(q.Filed, today, q.Now)
 	now := states(decisions, filing.target(q.Occupation), today, q.Now)
-	e.weighDates(filing, q, today, finishes(now, q.Session))
+	if current.ID != filing.ID {
+		for _, s := range states(decisions, current.target(q.Occupation), today, q.Now) {
+			if !slices.ContainsFunc(now, func(o state) bool { return o.target == s.target }) {
+				now = append(now, s)
+			}
+		}
+	}
+	e.weighDates(filing, current, q, today, finishes(now, q.Session))
+	e.weighSite(filing, current, q, today)
 	e.weighDecisions(now, q.Session)
 	e.weighExam(filing, decisions, q)
 	slices.SortStableFunc(e.Reasons, func(a, b Reason) int {
@@ -180,32 +205,70 @@ func (f Filing) fact() Fact {
 	return Fact{Filing: f.ID, Document: f.Document, Effective: f.From, Recorded: f.Recorded}
 }
 
-// weighDates compares the dates of the filing and its scope with today and the
-// exam. finishing forgives what has run out by today.
-func (e *Entitlement) weighDates(f Filing, q Question, today standards.Date, finishing bool) {
+// weighDates compares the dates of the filing and its scope with the exam, and
+// those of the filing that stands for it today (usually itself) with today.
+// finishing forgives what has run out by today.
+func (e *Entitlement) weighDates(f, current Filing, q Question, today standards.Date, finishing bool) {
 	had := len(e.Reasons)
 	switch {
-	case today < f.From:
+	case today < current.From:
 		e.against(ReasonNotFiledYet, f.fact())
-	case today > f.Until && !finishing:
+	case today > current.Until && !finishing:
 		e.against(ReasonFilingExpired, f.fact())
 	}
 	if q.ExamDate != "" && !f.Covers(q.ExamDate) {
 		e.against(ReasonExamOutsideFiling, f.fact())
 	}
-	items, missing := f.scope(q.Occupation, q.Trade, q.Level)
-	if missing != "" {
+	if _, missing := f.scope(q.Occupation, q.Trade, q.Level, q.Now); missing != "" {
 		e.against(missing, f.fact())
 		return
 	}
-	if f.Covers(today) && !f.anyCovers(items, today) && !finishing {
-		e.against(ReasonScopeNotInForce, f.fact())
+	if current.Covers(today) && !current.covers(q.Occupation, q.Trade, q.Level, today, q.Now) && !finishing {
+		fact := current.fact()
+		c, out := current.takenOut(q.Occupation, q.Trade, q.Level, today, q.Now)
+		if out {
+			fact = c.fact(current)
+		}
+		if !out || q.Session == "" || !slices.Contains(c.FinishSessions, q.Session) {
+			e.against(ReasonScopeNotInForce, fact)
+		} else {
+			e.Facts = append(e.Facts, fact)
+		}
 	}
-	if f.Covers(q.ExamDate) && !f.anyCovers(items, q.ExamDate) {
+	if exam := q.ExamDate; f.Covers(exam) && !f.covers(q.Occupation, q.Trade, q.Level, exam, knownAtExam(exam, q.Now)) {
 		e.against(ReasonExamOutsideScope, f.fact())
 	}
 	if len(e.Reasons) == had {
 		e.Facts = append(e.Facts, f.fact())
+		if current.ID != f.ID {
+			e.Facts = append(e.Facts, current.fact())
+		}
+	}
+}
+
+// weighSite asks whether the place of examination was open on the day of the
+// exam, by what was known when that day began, and whether it is suspended now.
+// A site that was closed since the exam does not stand against it.
+func (e *Entitlement) weighSite(f, current Filing, q Question, today standards.Date) {
+	for _, at := range []Filing{f, current} {
+		if s := at.SiteOn(q.Site, today, q.Now); s.State == SiteSuspended {
+			e.against(ReasonSiteSuspended, s.fact(at))
+		}
+		if f.ID == current.ID {
+			break
+		}
+	}
+	if q.ExamDate == "" {
+		if s := current.SiteOn(q.Site, today, q.Now); s.State == SiteAbsent || s.State == SiteClosed {
+			e.against(ReasonSiteNotOpen, s.fact(current))
+		}
+		return
+	}
+	switch s := f.SiteOn(q.Site, q.ExamDate, knownAtExam(q.ExamDate, q.Now)); s.State {
+	case SiteSuspended:
+		e.against(ReasonSiteSuspended, s.fact(f))
+	case SiteAbsent, SiteClosed:
+		e.against(ReasonSiteNotOpen, s.fact(f))
 	}
 }
 

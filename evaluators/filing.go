@@ -40,6 +40,21 @@ type Filing struct {
 	Ranges      []SerialRange  `json:"ranges,omitempty"` // granted 号段; none means all serials
 	Document    string         `json:"document"`         // 备案文号
 	Recorded    time.Time      `json:"recorded"`         // the store's time, UTC
+
+	Renews      string `json:"renews,omitempty"`      // 续期: the filing that this one goes on from
+	Application string `json:"application,omitempty"` // 备案申请 it was admitted on
+	SiteRegion  string `json:"site_region,omitempty"` // six digits; none means the institution's own region
+	// Former is the last decision on the institution's former standing, when it
+	// was admitted anew after an exit (see [Readmission]). Decisions up to it do
+	// not hit this filing.
+	Former string `json:"former,omitempty"`
+
+	// What was recorded on the filing later. Each list is only ever added to.
+	ScopeChanges []ScopeChange   `json:"scope_changes,omitempty"` // 扩项、减项
+	SiteChanges  []SiteChange    `json:"site_changes,omitempty"`  // 考点
+	Bodies       []Supervision   `json:"bodies,omitempty"`        // 备案机关、属地监管机关、行业主管部门
+	Groups       []AdmittedGroup `json:"groups,omitempty"`        // class Y: whom it may examine besides its own people
+	Recognitions []Recognition   `json:"recognitions,omitempty"`  // class Y: 薪酬挂钩、试点认定
 }
 
 // Prefix returns the first 13 characters of the numbers issued under the filing:
@@ -59,18 +74,22 @@ func (f Filing) target(occupation string) Target {
 // institution has a filing with this prefix is for the registry's index to say.
 //
 // Errors: Invalid filing_invalid, with a field for everything wrong; Conflict
-// institution_ended (it has left or was removed), filing_exists (the ID is
-// taken), filing_overlaps (an earlier filing with the same prefix has not ended
-// and shares a day).
+// institution_ended (it has left or was removed and was not readmitted by the
+// first day), filing_exists (the ID is taken), filing_overlaps (an earlier filing
+// with the same prefix has not ended and shares a day), renewal_impossible (what
+// it renews is not there, has ended, or has other number parts).
 func Admit(inst Institution, filed []Filing, decisions []Decision, in Filing, now time.Time) (Filing, error) {
 	in.Recorded = now.UTC()
 	if err := refuse("filing_invalid", "备案信息有误", "the filing is not right", in.problems(inst)); err != nil {
 		return Filing{}, err
 	}
 	today := standards.DateOf(now)
-	if s, by := StatusAt(decisions, Target{Institution: inst.ID}, today, now); s.Ended() {
-		return Filing{}, fail.New(fail.Conflict, "institution_ended", "institution %s can have no new filing: %s", inst.ID, by.english()).
-			In("机构 %s 不能新增备案：%s", inst.ID, by.chinese())
+	if err := inst.mayFile(decisions, in.From, now); err != nil {
+		return Filing{}, err
+	}
+	in.Former = inst.former(in.From, now)
+	if err := in.follows(filed, decisions, today, now); err != nil {
+		return Filing{}, err
 	}
 	for _, f := range filed {
 		if f.ID == in.ID {
@@ -98,6 +117,9 @@ func (f Filing) problems(inst Institution) []fail.Field {
 	fs = append(fs, text("site_name", f.SiteName, false, 100, "站点名称", "name of the site")...)
 	fs = append(fs, text("site_address", f.SiteAddress, false, 200, "站点地址", "address of the site")...)
 	fs = append(fs, f.authorityProblems()...)
+	if f.SiteRegion != "" {
+		fs = append(fs, region("site_region", f.SiteRegion, "站点所在地区划代码", "region of the site")...)
+	}
 	fs = append(fs, text("document", f.Document, true, 100, "备案文号", "number of the filing document")...)
 	fs = append(fs, period("", f.From, f.Until, true)...)
 	if len(f.Scope) == 0 {

@@ -17,6 +17,11 @@ type Institution struct {
 	USCC        string             `json:"uscc"`                   // 统一社会信用代码 GB 32100, 18 characters
 	USCCWarning *standards.Warning `json:"uscc_warning,omitempty"` // what looks wrong in it, for instance the check character
 	Region      string             `json:"region"`                 // 行政区划代码 GB/T 2260, six digits
+	// Readmissions 重新准入 are the decisions by which it may be filed anew after
+	// an exit, oldest first.
+	Readmissions []Readmission `json:"readmissions,omitempty"`
+	// Bars 黑名单 are the blacklistings recorded of it, oldest first.
+	Bars []Bar `json:"bars,omitempty"`
 }
 
 // A NameChange is a name and the day from which it counts.
@@ -24,6 +29,7 @@ type NameChange struct {
 	Name     string         `json:"name"`
 	From     standards.Date `json:"from"`
 	Recorded time.Time      `json:"recorded"`
+	Document string         `json:"document,omitempty"` // 变更文号
 }
 
 // Register returns in as it is to be stored, its code normalised and its history

@@ -1,7 +1,9 @@
 package evaluators
 
 import (
+	"cmp"
 	"fmt"
+	"time"
 
 	"bajigong/internal/fail"
 	"bajigong/standards"
@@ -14,6 +16,15 @@ type Face struct {
 	Level      standards.Level
 	ExamDate   standards.Date // empty for a certificate without an exam: the date of issue stands for it
 	Issued     standards.Date // 发证日期
+	// Filed are the institution's filings: one that renews the filing without a
+	// gap stands for it on the day of issue. May be empty.
+	Filed []Filing
+	// Known is the time whose knowledge of the filing counts; zero is all that is
+	// recorded. For the scope on the day of an exam it is the beginning of that day.
+	Known time.Time
+	// Own is the institution's 统一社会信用代码 and Employer that of the holder's
+	// unit: rule E10 asks when Own is given.
+	Own, Employer string
 }
 
 // A Problem is one way in which a certificate number contradicts the record. The
@@ -29,6 +40,7 @@ type Face struct {
 //	E7 level     not the level of the certificate
 //	E8 scope     occupation, trade or level not in the scope on the day of the exam
 //	E9 serial    000000, or outside the granted ranges
+//	E10 people   class Y, and the holder's unit is neither the institution nor admitted
 type Problem struct {
 	Rule string `json:"rule"`
 	fail.Field
@@ -54,7 +66,21 @@ func CheckNumber(n standards.LevelNumber, f Filing, face Face) []Problem {
 	}
 	ps = checkParts(ps, n, f, face)
 	ps = checkFace(ps, n, face)
-	return checkGrant(ps, n, f, face)
+	ps = checkGrant(ps, n, f, face)
+	if face.Own != "" {
+		if ok, why := f.AdmitsEmployer(face.Employer, face.Own, cmp.Or(face.ExamDate, face.Issued), face.known()); !ok {
+			ps = append(ps, Problem{Rule: "E10", Field: why})
+		}
+	}
+	return ps
+}
+
+// known is the time whose knowledge counts, later than all when none is given.
+func (face Face) known() time.Time {
+	if face.Known.IsZero() {
+		return time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+	}
+	return face.Known
 }
 
 // checkShape: E1, E2, and E3 as far as no filing is needed.
@@ -90,7 +116,7 @@ func checkParts(ps numberCheck, n standards.LevelNumber, f Filing, face Face) nu
 				fmt.Sprintf("the %s in the number is %s, of filing %s it is %s", p.en, p.have, f.ID, p.want))
 		}
 	}
-	if !f.Covers(face.Issued) {
+	if !f.InLine(face.Filed, face.Issued, face.known()).Covers(face.Issued) {
 		ps = ps.add("E5", "number_filing",
 			fmt.Sprintf("发证日期 %s 不在备案 %s 的有效期 %s 至 %s 内", face.Issued, f.ID, f.From, f.Until),
 			fmt.Sprintf("the date of issue %s is not within filing %s, %s to %s", face.Issued, f.ID, f.From, f.Until))
@@ -115,12 +141,12 @@ func checkFace(ps numberCheck, n standards.LevelNumber, face Face) numberCheck {
 
 // checkGrant: E8 and E9, what the filing may examine and which serials it has.
 func checkGrant(ps numberCheck, n standards.LevelNumber, f Filing, face Face) numberCheck {
-	day := face.ExamDate
+	day, known := face.ExamDate, knownAtExam(face.ExamDate, face.known())
 	if day == "" {
-		day = face.Issued
+		day, known = face.Issued, face.known()
 	}
-	items, missing := f.scope(face.Occupation, face.Trade, face.Level)
-	if missing == "" && !f.anyCovers(items, day) {
+	_, missing := f.scope(face.Occupation, face.Trade, face.Level, known)
+	if missing == "" && !f.covers(face.Occupation, face.Trade, face.Level, day, known) {
 		missing = ReasonExamOutsideScope
 	}
 	if missing != "" {
@@ -129,7 +155,7 @@ func checkGrant(ps numberCheck, n standards.LevelNumber, f Filing, face Face) nu
 	switch {
 	case n.Serial == 0:
 		ps = ps.add("E9", "number_serial", "证书序列码不能为 000000", "the serial must not be 000000")
-	case n.Serial > 0 && n.Serial <= standards.MaxSerial && !f.Granted(n.Year, n.Level, n.Serial):
+	case n.Serial > 0 && n.Serial <= standards.MaxSerial && !f.InLine(face.Filed, face.Issued, face.known()).Granted(n.Year, n.Level, n.Serial):
 		ps = ps.add("E9", "number_serial",
 			fmt.Sprintf("序列码 %06d 不在备案 %s 获得的号段内", n.Serial, f.ID),
 			fmt.Sprintf("serial %06d is outside the ranges granted to filing %s", n.Serial, f.ID))

@@ -3,6 +3,7 @@ package evaluators
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"bajigong/internal/fail"
 	"bajigong/standards"
@@ -19,11 +20,11 @@ type ScopeItem struct {
 }
 
 // scope returns the items that cover occupation, trade and level on whatever
-// day, or the reason why there is none.
-func (f Filing) scope(occupation, trade string, level standards.Level) ([]ScopeItem, Reason) {
+// day, as far as recorded by known, or the reason why there is none.
+func (f Filing) scope(occupation, trade string, level standards.Level, known time.Time) ([]ScopeItem, Reason) {
 	var items []ScopeItem
 	reason := ReasonOutOfScopeOccupation
-	for _, s := range f.Scope {
+	for _, s := range f.everIn(known) {
 		switch {
 		case s.Occupation != occupation:
 		case s.Trade != "" && s.Trade != trade:

@@ -112,6 +112,7 @@ func (f Filing) StatusAt(decisions []Decision, on standards.Date, known time.Tim
 	if f.Recorded.After(known) || on < f.From {
 		return NotFiled
 	}
+	decisions = f.standingUnder(decisions)
 	if s, _ := StatusAt(decisions, f.target(""), on, known); s.Ended() {
 		return Terminated
 	}
@@ -137,6 +138,7 @@ func StatusNow(f Filing, decisions []Decision, occupation string, now time.Time)
 }
 
 func (f Filing) standing(decisions []Decision, occupation string, on standards.Date, known time.Time) Status {
+	decisions = f.standingUnder(decisions)
 	dates := f.StatusAt(decisions, on, known)
 	if dates == NotFiled {
 		return NotFiled

@@ -3,6 +3,7 @@ package registry
 import (
 	"slices"
 
+	"bajigong/evaluators"
 	"bajigong/internal/fail"
 )
 
@@ -77,13 +78,16 @@ const (
 	DrawInspections      Action = "draw and enter inspections"
 	ReadInspection       Action = "read an inspection"
 	AnswerInspection     Action = "answer an inspection"
+	ApplyForFiling       Action = "apply for a filing"
+	KeepFilings          Action = "keep filings"  // 备案机关: admit, change, renew, readmit
+	SuspendSites         Action = "suspend sites" // 属地监管机关 too
 )
 
 // Actions lists every action, for the table test of may.
 func Actions() []Action {
 	return []Action{ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, RunSessions, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals,
 		ReadCertificate, VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere,
-		ManagePosts, FilePosts, ReadPosts, ReadPerson, UseClaims, ReadClaim, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, AnswerInspection}
+		ManagePosts, FilePosts, ReadPosts, ReadPerson, UseClaims, ReadClaim, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, AnswerInspection, ApplyForFiling, KeepFilings, SuspendSites}
 }
 
 // Object is what an action is about. Empty fields belong to nobody.
@@ -97,8 +101,9 @@ type Object struct {
 // same View or Update that reads the object.
 //
 //	operator     accounts, institutions and decisions; reads; no certificate, session or claim
-//	authority    institutions, sessions and certificates of its region; accounts
-//	institution  its own sessions and certificates; cancels, never voids
+//	authority    institutions, sessions and certificates of its region; accounts;
+//	             filings as far as its relation to each allows (mayUse)
+//	institution  its own sessions and certificates; cancels, never voids; applies
 //	payer        claims of its own
 //	auditor      reads
 func may(by Actor, do Action, about Object) error {
@@ -116,20 +121,21 @@ func may(by Actor, do Action, about Object) error {
 func allowed(by Actor, do Action, about Object) bool {
 	if by.has(RoleOperator) {
 		switch do {
-		case ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, ReadSession, ReadCertificate, ReadEvents, CheckRegister:
+		case ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, ReadSession, ReadCertificate, ReadEvents, CheckRegister,
+			ApplyForFiling, KeepFilings, SuspendSites:
 			return true
 		}
 	}
 	if by.has(RoleAuthority) && governs(by.Region, about.Region) {
 		switch do {
 		case ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals, ReadCertificate,
-			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, FilePosts, ReadPosts, ReadPerson, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection:
+			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, FilePosts, ReadPosts, ReadPerson, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, ApplyForFiling, KeepFilings, SuspendSites:
 			return true
 		}
 	}
 	if by.has(RoleInstitution) && by.Organisation != "" && by.Organisation == about.Institution {
 		switch do {
-		case ReadInstitution, RunSessions, ReadSession, ReadCandidates, DecideAppeals, ReadCertificate, CancelCertificate, ReissueCertificate, RegisterElsewhere, ManagePosts, ReadPosts, FileNorms, ReadInspection, AnswerInspection:
+		case ReadInstitution, RunSessions, ReadSession, ReadCandidates, DecideAppeals, ReadCertificate, CancelCertificate, ReissueCertificate, RegisterElsewhere, ManagePosts, ReadPosts, FileNorms, ReadInspection, AnswerInspection, ApplyForFiling:
 			return true
 		}
 	}
@@ -151,19 +157,4 @@ func allowed(by Actor, do Action, about Object) bool {
 // governs reports whether an authority of region own has region within it, by
 // the trailing zeros of GB/T 2260: 320000 has 320583, 320500 has 320583. What
 // has no region is governed by nobody: nothing is open because it was not set.
-func governs(own, region string) bool {
-	if len(own) != 6 || len(region) != 6 {
-		return false
-	}
-	switch {
-	case own == region:
-		return true
-	case own == "000000":
-		return true
-	case own[2:] == "0000":
-		return own[:2] == region[:2]
-	case own[4:] == "00":
-		return own[:4] == region[:4]
-	}
-	return false
-}
+func governs(own, region string) bool { return evaluators.Governs(own, region) }

@@ -85,6 +85,7 @@ type allocator struct {
 	batch  Batch
 	s      Session
 	filing evaluators.Filing
+	filed  []evaluators.Filing // in whose line a renewal may stand for it on the day of issue
 	occ    standards.Occupation
 	serial int
 	status uint64
@@ -99,7 +100,11 @@ func (r *Registry) newAllocator(tx kv.Tx, s Session, b Batch) (*allocator, error
 	if err != nil {
 		return nil, err
 	}
-	a := &allocator{r: r, batch: b, s: s, filing: f, occ: o}
+	filed, err := lineOf(tx, f, b.Issued)
+	if err != nil {
+		return nil, err
+	}
+	a := &allocator{r: r, batch: b, s: s, filing: f, filed: filed, occ: o}
 	serial, err := counter(tx, a.serialKey(), 1)
 	if err != nil {
 		return nil, err
@@ -137,7 +142,7 @@ func (a *allocator) number(tx kv.Tx, c Candidate) (string, error) {
 		return c.Number, err
 	}
 	for {
-		serial, err := evaluators.Allocate(a.filing, a.batch.Issued.Year(), a.s.Level, a.serial)
+		serial, err := evaluators.Allocate(a.filing.InLine(a.filed, a.batch.Issued, tx.Now()), a.batch.Issued.Year(), a.s.Level, a.serial)
 		if err != nil {
 			return "", err
 		}
@@ -151,7 +156,7 @@ func (a *allocator) number(tx kv.Tx, c Candidate) (string, error) {
 }
 
 func (a *allocator) face() evaluators.Face {
-	return evaluators.Face{Occupation: a.s.Occupation, Trade: a.s.Trade, Level: a.s.Level, ExamDate: a.s.ExamDate, Issued: a.batch.Issued}
+	return evaluators.Face{Occupation: a.s.Occupation, Trade: a.s.Trade, Level: a.s.Level, ExamDate: a.s.ExamDate, Issued: a.batch.Issued, Filed: a.filed}
 }
 
 func (a *allocator) allocate(tx kv.Tx, c Candidate, handle credentials.Handle) error {

@@ -89,7 +89,7 @@ func (c *check) say(problem string) { c.problem("%s", problem) }
 func (c *check) indexes() error {
 	for _, table := range []func(kv.Reader, func(string)) error{
 		accounts.Check, apiKeys.Check, institutions.Check, filings.Check, decisions.Check, occupations.Check, sessions.Check,
-		candidates.Check, roster.Check, appeals.Check, batches.Check, certificates.Check, versions.Check, appointments.Check, apprentices.Check, claims.Check, requests.Check, norms.Check, signDays.Check, signPeople.Check, reviews.Check, examDays.Check, draws.Check, drawPopulations.Check, inspections.Check,
+		candidates.Check, roster.Check, appeals.Check, batches.Check, certificates.Check, versions.Check, appointments.Check, apprentices.Check, claims.Check, requests.Check, norms.Check, signDays.Check, signPeople.Check, reviews.Check, examDays.Check, draws.Check, drawPopulations.Check, inspections.Check, applications.Check,
 	} {
 		if err := table(c.rd, c.say); err != nil {
 			return err
@@ -307,7 +307,7 @@ func (c *check) earned(cert Certificate, s Session, candidate Candidate) error {
 // entitled asks again what publish asked. Decisions of the same second may have
 // come after it; the certificate is unlawful only if it was without them too.
 func (c *check) entitled(cert Certificate, s Session, published time.Time) error {
-	inst, _, past, err := recorded(c.rd, cert.Institution)
+	inst, filed, past, err := recorded(c.rd, cert.Institution)
 	if err != nil {
 		return err
 	}
@@ -315,7 +315,7 @@ func (c *check) entitled(cert Certificate, s Session, published time.Time) error
 	if err != nil {
 		return err
 	}
-	q := evaluators.Question{Occupation: s.Occupation, Trade: s.Trade, Level: s.Level, ExamDate: s.ExamDate, Now: published, Session: s.ID}
+	q := evaluators.Question{Occupation: s.Occupation, Trade: s.Trade, Level: s.Level, ExamDate: s.ExamDate, Now: published, Session: s.ID, Site: s.Site, Filed: filed}
 	if evaluators.Entitled(inst, f, past, q).Entitled {
 		return nil
 	}
@@ -325,7 +325,18 @@ func (c *check) entitled(cert Certificate, s Session, published time.Time) error
 			before = append(before, d)
 		}
 	}
-	if e := evaluators.Entitled(inst, f, before, q); !e.Entitled {
+	// The same for what was recorded on the filings themselves.
+	earlier := q
+	earlier.Filed = nil
+	for _, g := range filed {
+		if g.Recorded.Before(published) {
+			earlier.Filed = append(earlier.Filed, g.Before(published))
+		}
+	}
+	if evaluators.Entitled(inst, f.Before(published), past, earlier).Entitled || evaluators.Entitled(inst, f, before, q).Entitled {
+		return nil
+	}
+	if e := evaluators.Entitled(inst, f.Before(published), before, earlier); !e.Entitled {
 		c.problem("certificate %s was published at %s while its institution was not entitled: %v", cert.Number, published, e.Reasons)
 	}
 	return nil

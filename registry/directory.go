@@ -154,11 +154,11 @@ func statusOver(fs []evaluators.Filing, past []evaluators.Decision, at time.Time
 
 func (r *Registry) addOccupations(rd kv.Reader, into map[string]credentials.DirectoryOccupation, filed []evaluators.Filing) error {
 	for _, f := range filed {
-		for _, item := range f.Scope {
-			if _, have := into[item.Occupation]; have {
+		for _, code := range f.Occupations() {
+			if _, have := into[code]; have {
 				continue
 			}
-			o, err := r.occupation(rd, item.Occupation)
+			o, err := r.occupation(rd, code)
 			if err != nil {
 				return err
 			}

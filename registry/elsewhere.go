@@ -231,14 +231,14 @@ func (r *Registry) attribute(tx kv.Tx, by Actor, c *Certificate, n standards.Num
 			f = other
 		}
 	}
-	inst, _, past, err := recorded(tx, f.Institution)
+	inst, filed, past, err := recorded(tx, f.Institution)
 	if err != nil {
 		return err
 	}
 	c.Institution, c.Filing = inst.ID, f.ID
 	if !by.has(RoleAuthority) {
 		c.Region = inst.Region
-		e := evaluators.Entitled(inst, f, past, evaluators.Question{Occupation: c.Occupation, Trade: c.Trade, Level: c.Level, Now: tx.Now()})
+		e := evaluators.Entitled(inst, f, past, evaluators.Question{Occupation: c.Occupation, Trade: c.Trade, Level: c.Level, Now: tx.Now(), Filed: filed})
 		c.Entitlement = &e
 	}
 	return nil

@@ -61,6 +61,16 @@ const (
 	InspectionEntered    EventKind = "inspection_entered"
 	InspectionAnswered   EventKind = "inspection_answered"
 	InspectionPublished  EventKind = "inspection_published"
+
+	InstitutionRenamed    EventKind = "institution_renamed"
+	InstitutionReadmitted EventKind = "institution_readmitted"
+	FilingApplied         EventKind = "filing_applied"
+	ApplicationMoved      EventKind = "application_moved"
+	FilingScopeChanged    EventKind = "filing_scope_changed"
+	FilingSiteChanged     EventKind = "filing_site_changed"
+	FilingGroupAdmitted   EventKind = "filing_group_admitted"
+	FilingRecognised      EventKind = "filing_recognised"
+	FilingSupervised      EventKind = "filing_supervised"
 )
 
 // Event is one change as the audit log keeps it. Its stored bytes are hashed,

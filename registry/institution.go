@@ -130,13 +130,10 @@ func (r *Registry) RecordFiling(ctx context.Context, by Actor, in evaluators.Fil
 		if err != nil {
 			return err
 		}
-		if err := numbersFree(tx, f); err != nil {
+		if _, err := mayUse(by, evaluators.PowerKeep, f, tx.Now()); err != nil {
 			return err
 		}
-		if err := filings.Put(tx, f); err != nil {
-			return err
-		}
-		if _, err := r.appendEvent(tx, by, Event{Kind: FilingRecorded, Object: f.ID, Institution: inst.ID, Detail: f}); err != nil {
+		if f, err = r.putFiling(tx, by, inst, f); err != nil {
 			return err
 		}
 		out = f
@@ -193,6 +190,9 @@ func (r *Registry) RecordDecision(ctx context.Context, by Actor, in evaluators.D
 			if again {
 				out, err = need(tx, decisions, kv.Key(inst.ID, id), "decision", "决定", id)
 			}
+			return err
+		}
+		if err := mayEnd(by, in, filed, tx.Now()); err != nil {
 			return err
 		}
 		n, err := counter(tx, counterDecisions(inst.ID), 1)
@@ -253,7 +253,7 @@ func institutionView(rd kv.Reader, inst evaluators.Institution, now time.Time) (
 	if err != nil {
 		return Institution{}, err
 	}
-	status, _ := evaluators.StatusAt(ds, evaluators.Target{Institution: inst.ID}, standards.DateOf(now), now)
+	status, _ := inst.StatusAt(ds, standards.DateOf(now), now)
 	return Institution{Institution: inst, Status: status, Filings: fs, Decisions: ds}, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"bajigong/evaluators"
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
+	"bajigong/standards"
 )
 
 // bulkPage is how many rows one Update of bulk work takes, so that claims stay
@@ -105,7 +106,7 @@ func (r *Registry) startBatch(ctx context.Context, by Actor, session string) (Ba
 		if err := s.mustBeApproved(rules); err != nil {
 			return err
 		}
-		s, b, err := s.StartBatch(Batch{ID: id, By: by.Account, InstitutionName: inst.Name}, tx.Now())
+		s, b, err := s.StartBatch(Batch{ID: id, By: by.Account, InstitutionName: inst.NameOn(standards.DateOf(tx.Now()), tx.Now())}, tx.Now())
 		if err != nil {
 			return err
 		}
@@ -135,6 +136,15 @@ func (r *Registry) mustHaveNumbers(rd kv.Reader, f evaluators.Filing, s Session,
 	next, err := counter(rd, counterSerial(f.Prefix(), b.Issued.Year(), s.Level), 1)
 	if err != nil {
 		return err
+	}
+	filed, err := lineOf(rd, f, b.Issued)
+	if err != nil {
+		return err
+	}
+	f = f.InLine(filed, b.Issued, b.Started)
+	if rules, ok := r.numbering(f, b.Issued); ok && rules.NeedsRange() && len(f.Ranges) == 0 {
+		return fail.New(fail.Conflict, "serials_not_granted", "in this province numbers come from a granted range, and filing %s has none; ask the authority for one", f.ID).
+			In("本省证书编号须取自核定号段，备案 %s 尚无号段；请先向备案机关申请", f.ID)
 	}
 	if left := f.Remaining(b.Issued.Year(), s.Level, int(next)); left < b.Total {
 		return fail.New(fail.Conflict, "serials_exhausted", "the granted ranges have %d numbers left, %d are needed; ask the authority for another range", left, b.Total).

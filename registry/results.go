@@ -11,6 +11,7 @@ import (
 
 	"bajigong/evaluators"
 	"bajigong/evaluators/course"
+	"bajigong/evaluators/numbering"
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
 	"bajigong/internal/sheet"
@@ -165,9 +166,12 @@ type resultsCase struct {
 	session Session
 	parts   []standards.Part // none when the mode has no scores
 	filing  evaluators.Filing
-	rules   course.Rules
-	mode    course.Mode
-	today   standards.Date
+	// filed are the filings in line with it, whose numbers count as its own.
+	filed     []evaluators.Filing
+	numbering numbering.Rules
+	rules     course.Rules
+	mode      course.Mode
+	today     standards.Date
 }
 
 func (r *Registry) resultsContext(ctx context.Context, by Actor, session string) (out resultsCase, err error) {
@@ -189,6 +193,10 @@ func (r *Registry) resultsContext(ctx context.Context, by Actor, session string)
 			return err
 		}
 		if out.filing, err = filingByID(rd, s.Filing); err != nil {
+			return err
+		}
+		out.numbering, _ = r.numbering(out.filing, out.today)
+		if out.filed, err = lineOf(rd, out.filing, out.today, standards.NewYear(out.today.Year()+1)); err != nil {
 			return err
 		}
 		if err := s.mustHaveRoster(out.rules, out.filing); err != nil {
@@ -273,14 +281,14 @@ func (p *rowParser) parse(row sheet.Row) (out resultRow, bad []fail.Field) {
 	}
 	scores, scoreErrors := p.scores(row)
 	bad = append(bad, scoreErrors...)
-	number, numberErrors := p.number(row)
-	bad = append(bad, numberErrors...)
 	passed, _ := standards.Passed(p.parts, scores)
 	if found, foundErrors := p.found(row); !p.mode.Scores {
 		passed, bad = found, append(bad, foundErrors...)
 	} else {
 		bad = append(bad, foundErrors...)
 	}
+	number, numberErrors := p.number(row, passed)
+	bad = append(bad, numberErrors...)
 	out.candidate = Candidate{Session: p.session.ID, Row: row.Number, Scores: scores, Passed: passed, Number: number}
 	out.paper = Paper{Name: name, Document: document}
 	return out, bad
@@ -330,12 +338,18 @@ func (p *rowParser) scores(row sheet.Row) (standards.Scores, []fail.Field) {
 
 // number checks a supplied certificate number against the filing and level. Its
 // year is checked when it is issued.
-func (p *rowParser) number(row sheet.Row) (string, []fail.Field) {
+func (p *rowParser) number(row sheet.Row, passed bool) (string, []fail.Field) {
 	text := strings.TrimSpace(row.Get("证书编号"))
-	if text == "" || text == "--" {
+	field := fail.Field{Name: "证书编号", Row: row.Number}
+	present := text != "" && text != "--"
+	if err := p.numbering.Row(present, passed); err != nil {
+		e := fail.Of(err)
+		field.Code, field.ZH, field.EN = e.Code, e.ZH, e.Text
+		return "", []fail.Field{field}
+	}
+	if !present {
 		return "", nil
 	}
-	field := fail.Field{Name: "证书编号", Row: row.Number}
 	n, err := standards.ParseLevelNumber(text)
 	if err != nil {
 		e := fail.Of(err)
@@ -344,7 +358,7 @@ func (p *rowParser) number(row sheet.Row) (string, []fail.Field) {
 	}
 	// Certificates are issued after today; a file that comes late in December
 	// may number for this year or the next.
-	face := evaluators.Face{Occupation: p.session.Occupation, Trade: p.session.Trade, Level: p.session.Level, ExamDate: p.session.ExamDate, Issued: p.today}
+	face := evaluators.Face{Occupation: p.session.Occupation, Trade: p.session.Trade, Level: p.session.Level, ExamDate: p.session.ExamDate, Issued: p.today, Filed: p.filed}
 	if n.Year == p.today.Year()+1 {
 		face.Issued, _ = standards.NewDate(n.Year, 1, 1)
 	}

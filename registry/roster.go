@@ -237,13 +237,15 @@ func personalTexts(row RosterRow) []fail.Field {
 	return bad
 }
 
-// employerProblems: an institution of class Y examines its own people only (E10).
+// employerProblems: an institution of class Y examines its own people only, and
+// those of units that a recorded decision has admitted (E10).
 func (about rosterCase) employerProblems(e Entry, row int) []fail.Field {
-	if about.filing.Class != evaluators.Employer || e.Employer == about.inst.USCC {
+	ok, why := about.filing.AdmitsEmployer(e.Employer, about.inst.USCC, about.session.ExamDate, about.now)
+	if ok {
 		return nil
 	}
-	return []fail.Field{{Name: "单位代码", Row: row, Code: "not_own_people", ZH: "用人单位只能评价本单位职工，单位代码应为本单位的统一社会信用代码",
-		EN: "an employer examines its own people only: the code is the institution's own"}}
+	why.Name, why.Row = "单位代码", row
+	return []fail.Field{why}
 }
 
 // modeProblems checks what a certificate without an exam rests on.

@@ -4,7 +4,9 @@ import (
 	"io/fs"
 
 	"bajigong/evaluators/course"
+	"bajigong/evaluators/numbering"
 	"bajigong/evaluators/posts"
+	"bajigong/evaluators/relations"
 	"bajigong/evaluators/signs"
 	"bajigong/internal/rulefile"
 	"bajigong/standards/eligibility"
@@ -12,10 +14,12 @@ import (
 
 // Rules are the rule files in use: what differs by region and date.
 type Rules struct {
-	Course      rulefile.Set[course.Rules] // the course of a session
-	Eligibility eligibility.Set            // conditions of application 申报条件
-	Posts       rulefile.Set[posts.Rules]  // 特级技师, 首席技师, 学徒工
-	Signs       rulefile.Set[signs.Rules]  // thresholds of the signs of fraud
+	Course      rulefile.Set[course.Rules]    // the course of a session
+	Eligibility eligibility.Set               // conditions of application 申报条件
+	Posts       rulefile.Set[posts.Rules]     // 特级技师, 首席技师, 学徒工
+	Signs       rulefile.Set[signs.Rules]     // thresholds of the signs of fraud
+	Relations   rulefile.Set[relations.Rules] // who files and who supervises
+	Numbering   rulefile.Set[numbering.Rules] // who gives certificates their numbers
 }
 
 // EmbeddedRules returns the files that come with the product.
@@ -30,6 +34,12 @@ func EmbeddedRules() (r Rules, err error) {
 		return r, err
 	}
 	if r.Signs, err = signs.Embedded(); err != nil {
+		return r, err
+	}
+	if r.Relations, err = relations.Embedded(); err != nil {
+		return r, err
+	}
+	if r.Numbering, err = numbering.Embedded(); err != nil {
 		return r, err
 	}
 	return r, nil
@@ -54,6 +64,12 @@ func (r Rules) With(own fs.FS) (Rules, error) {
 		return r, err
 	}
 	if r.Signs, err = overlay(r.Signs, own, "signs"); err != nil {
+		return r, err
+	}
+	if r.Relations, err = overlay(r.Relations, own, "relations"); err != nil {
+		return r, err
+	}
+	if r.Numbering, err = overlay(r.Numbering, own, "numbering"); err != nil {
 		return r, err
 	}
 	return r, nil

@@ -63,6 +63,7 @@ type Session struct {
 	ModeBasis *ModeBasis  `json:"mode_basis,omitempty"`
 	// Platform is the session's reference on the supervision platform 云眸.
 	Platform  string       `json:"platform,omitempty"`
+	Site      string       `json:"site,omitempty"` // place of examination; none is the filing's own
 	Planned   time.Time    `json:"planned"`
 	State     SessionState `json:"state"`
 	Roster    *Roster      `json:"roster,omitempty"`
@@ -133,6 +134,7 @@ type NewSession struct {
 	ModeBasis  *ModeBasis      `json:"mode_basis,omitempty"` // asked for unless the mode is exam
 	Platform   string          `json:"platform,omitempty"`   // reference on the supervision platform; may follow later
 	Norm       string          `json:"norm,omitempty"`       // id of a 评价规范 to go by in place of the national standard; class Y alone
+	Site       string          `json:"site,omitempty"`       // id of a place of examination; none is the filing's own
 }
 
 // PlanSession files the plan of a session. Invalid: a field is wrong or the exam
@@ -176,6 +178,10 @@ func (r *Registry) PlanSession(ctx context.Context, by Actor, in NewSession) (Se
 				In("认定计划应在考试之前备案；考试日期 %s 不晚于今天 %s", in.ExamDate, today).
 				At(fail.Field{Name: "exam_date", Code: "not_after_today", ZH: "考试日期应晚于今天", EN: "the exam date is after today"})
 		}
+		// 准入类 before all else: such an occupation may not be in any list here.
+		if _, err := r.starter.Standard(in.Occupation, "", in.Level, in.ExamDate); fail.CodeOf(err) == "occupation_restricted" {
+			return err
+		}
 		o, err := r.occupation(tx, in.Occupation)
 		if err != nil {
 			return err
@@ -191,7 +197,7 @@ func (r *Registry) PlanSession(ctx context.Context, by Actor, in NewSession) (Se
 		if err := r.mayUseMode(f, inst.Region, in, today); err != nil {
 			return err
 		}
-		s := Session{ID: id, Name: in.Name, Mode: in.Mode, ModeBasis: in.ModeBasis, Platform: in.Platform, Institution: inst.ID, Filing: f.ID, Region: inst.Region,
+		s := Session{ID: id, Name: in.Name, Mode: in.Mode, ModeBasis: in.ModeBasis, Platform: in.Platform, Site: in.Site, Institution: inst.ID, Filing: f.ID, Region: inst.Region,
 			Occupation: o.Code, Trade: trade.ID, Level: in.Level, Standard: standard, Norm: in.Norm, ExamDate: in.ExamDate, Planned: tx.Now(), State: SessionPlanned}
 		if err := r.mustBeEntitled(tx, inst, f, s, tx.Now()); err != nil {
 			return err
@@ -220,8 +226,12 @@ func (r *Registry) entitlement(rd kv.Reader, inst evaluators.Institution, f eval
 	if err != nil {
 		return evaluators.Entitlement{}, err
 	}
+	filed, err := lineOf(rd, f, standards.DateOf(now))
+	if err != nil {
+		return evaluators.Entitlement{}, err
+	}
 	return evaluators.Entitled(inst, f, ds, evaluators.Question{
-		Occupation: s.Occupation, Trade: s.Trade, Level: s.Level, ExamDate: s.ExamDate, Now: now, Session: s.ID,
+		Occupation: s.Occupation, Trade: s.Trade, Level: s.Level, ExamDate: s.ExamDate, Now: now, Session: s.ID, Site: s.Site, Filed: filed,
 	}), nil
 }
 

@@ -43,6 +43,7 @@ import (
 //	draws                    id                               Draw
 //	draw_populations         draw                             drawPopulation
 //	inspections              draw, session                    signs.Inspection
+//	applications             id                               evaluators.Application
 //	requests                 actor, route, key                Request (Idempotency-Key, 30 days)
 //	norms                    id                               standards.Norm (评价规范, one version)
 //	events, log_*            see registry/auditlog
@@ -74,6 +75,7 @@ const (
 	tableDraws            kv.Table = "draws"
 	tableDrawPopulations  kv.Table = "draw_populations"
 	tableInspections      kv.Table = "inspections"
+	tableApplications     kv.Table = "applications"
 	tableRequests         kv.Table = "requests"
 	tableNorms            kv.Table = "norms"
 
@@ -105,6 +107,9 @@ const (
 	indexDrawsByRegion             kv.Table = "draws_by_region"             // region, announced, id
 	indexInspectionsByIssuer       kv.Table = "inspections_by_issuer"       // institution, draw, session
 	indexInspectionsPublished      kv.Table = "inspections_published"       // published, draw, session
+	indexApplicationsByInstitution kv.Table = "applications_by_institution" // institution, id
+	indexApplicationsOpen          kv.Table = "applications_open"           // 备案机关, time of application, id
+	indexApplicationsPending       kv.Table = "applications_pending"        // institution, id; open ones
 	indexRequestsByExpiry          kv.Table = "requests_by_expiry"          // expiry, actor, route, key
 	indexNormsByInstitution        kv.Table = "norms_by_institution"        // institution, id
 	indexNormsBySeries             kv.Table = "norms_by_series"             // series, version
@@ -395,3 +400,23 @@ func bump(tx kv.Tx, key []byte) error {
 }
 
 func unixBytes(t time.Time) []byte { return binary.BigEndian.AppendUint64(nil, uint64(t.Unix())) }
+
+var applications = kv.Records[evaluators.Application]{
+	Table: tableApplications,
+	Key:   func(a evaluators.Application) []byte { return kv.Key(a.ID) },
+	Indexes: []kv.Index[evaluators.Application]{
+		{Table: indexApplicationsByInstitution, Keys: func(a evaluators.Application) [][]byte { return [][]byte{kv.Key(a.Institution, a.ID)} }},
+		{Table: indexApplicationsOpen, Keys: func(a evaluators.Application) [][]byte {
+			if !a.State.Open() {
+				return nil
+			}
+			return [][]byte{kv.Key(a.Authority, uint64(a.Applied.Unix()), a.ID)}
+		}},
+		{Table: indexApplicationsPending, Keys: func(a evaluators.Application) [][]byte {
+			if !a.State.Open() {
+				return nil
+			}
+			return [][]byte{kv.Key(a.Institution, a.ID)}
+		}},
+	},
+}

@@ -220,9 +220,15 @@ func (r *Registry) issuer(rd kv.Reader, c Certificate, received, now time.Time) 
 	if err != nil {
 		return nil, err
 	}
-	out.Prefix, out.NameNow = f.Prefix(), inst.NameOn(standards.DateOf(now), now)
-	out.StatusAtIssue = institutionStatus(evaluators.StatusAtIssue(f, ds, c.Occupation, c.Issued, received))
-	out.StatusNow = institutionStatus(evaluators.StatusNow(f, ds, c.Occupation, now))
+	today := standards.DateOf(now)
+	out.Prefix, out.NameNow = f.Prefix(), inst.NameOn(today, now)
+	// A renewal without a gap stands for the filing; few certificates need the read.
+	filed, err := lineOf(rd, f, c.Issued, today)
+	if err != nil {
+		return nil, err
+	}
+	out.StatusAtIssue = institutionStatus(evaluators.StatusAtIssue(f.InLine(filed, c.Issued, received), ds, c.Occupation, c.Issued, received))
+	out.StatusNow = institutionStatus(evaluators.StatusNow(f.InLine(filed, today, now), ds, c.Occupation, now))
 	return &out, nil
 }
 

@@ -156,7 +156,7 @@ func occupationUnknown() error {
 func (c Catalogue) Standard(code, trade string, level Level, on Date) (Standard, error) {
 	if r, ok := Restricted(code); ok {
 		return Standard{}, fail.New(fail.Invalid, "occupation_restricted", "%s requires the vocational qualification (准入类); a skill level certificate is not issued for it", r.Name).
-			In("%s属准入类职业，须取得职业资格，不发职业技能等级证书", r.Name)
+			In("该职业属准入类，须取得职业资格：%s不发职业技能等级证书", r.Name)
 	}
 	o, ok := c.occupations[code]
 	if !ok {

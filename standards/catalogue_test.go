@@ -87,7 +87,7 @@ func TestStandardSaysWhyThereIsNone(t *testing.T) {
 		want, zh    string
 	}{
 		{"6-31-01-99", "", Senior, today, "occupation_unknown", "目录中没有该职业"},
-		{"4-07-05-01", "", Senior, today, "occupation_restricted", "保安员属准入类职业，须取得职业资格"},     // 国家职业资格目录（2021年版）, recalled
+		{"4-07-05-01", "", Senior, today, "occupation_restricted", "该职业属准入类，须取得职业资格：保安员"},   // 国家职业资格目录（2021年版）, recalled
 		{"4-07-05-03", "", Senior, today, "occupation_restricted", "消防设施操作员"},               // 国家职业资格目录（2021年版）, recalled
 		{"4-04-04-02", "", Junior, today, "level_not_allowed", "网络与信息安全管理员不设五级/初级工，可评价等级为"}, // its 国家职业标准: 四级 to 一级 only
 		{"4-04-04-02", "01", Junior, today, "level_not_allowed", "网络安全管理员"},

@@ -245,7 +245,7 @@ func (s *Server) directoryPage(c *call) error {
 	asked := 0
 	for _, inst := range p.Rows {
 		for _, f := range inst.Filings {
-			for _, item := range f.Scope {
+			for _, item := range f.ScopeNow {
 				if p.Names[item.Occupation] != "" {
 					continue
 				}

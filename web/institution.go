@@ -33,6 +33,8 @@ type newFiling struct {
 	Scope       []evaluators.ScopeItem   `json:"scope"`
 	Ranges      []evaluators.SerialRange `json:"ranges,omitempty"`
 	Document    string                   `json:"document"`
+	Renews      string                   `json:"renews,omitempty"`      // id of the filing that it renews
+	SiteRegion  string                   `json:"site_region,omitempty"` // six digits; the institution's own when absent
 }
 
 // newDecision is a decision to be recorded. Filing and Occupation narrow what it
@@ -52,8 +54,9 @@ type newDecision struct {
 // filingView is a filing with where it stands today.
 type filingView struct {
 	evaluators.Filing
-	Prefix string                        `json:"prefix"` // first 13 characters of its numbers
-	Status credentials.InstitutionStatus `json:"status"`
+	Prefix   string                        `json:"prefix"` // first 13 characters of its numbers
+	Status   credentials.InstitutionStatus `json:"status"`
+	ScopeNow []evaluators.InScope          `json:"scope_now"` // what it may examine today
 }
 
 // institutionView is an institution of the public directory.
@@ -78,7 +81,8 @@ func (s *Server) institution(c *call, _ none) (registry.Institution, error) {
 func (s *Server) recordFiling(c *call, in newFiling) (evaluators.Filing, error) {
 	return s.reg.RecordFiling(c.ctx, c.by, evaluators.Filing{
 		Institution: in.Institution, Class: in.Class, Code: in.Code, Province: in.Province, Site: in.Site, SiteName: in.SiteName,
-		SiteAddress: in.SiteAddress, Authority: in.Authority, From: in.From, Until: in.Until, Scope: in.Scope, Ranges: in.Ranges, Document: in.Document})
+		SiteAddress: in.SiteAddress, Authority: in.Authority, From: in.From, Until: in.Until, Scope: in.Scope, Ranges: in.Ranges, Document: in.Document,
+		Renews: in.Renews, SiteRegion: in.SiteRegion})
 }
 
 func (s *Server) recordDecision(c *call, in newDecision) (evaluators.Decision, error) {
@@ -106,12 +110,13 @@ func (s *Server) institutionViews(ctx context.Context, page registry.Page) ([]in
 	if err != nil {
 		return nil, "", err
 	}
-	today := string(standards.DateOf(s.reg.Config().Now()))
+	now := s.reg.Config().Now()
+	today := string(standards.DateOf(now))
 	var out []institutionView
 	for _, inst := range found {
 		v := institutionView{Institution: inst, Filings: []filingView{}}
 		for _, f := range inst.Filings {
-			one := filingView{Filing: f, Prefix: f.Prefix()}
+			one := filingView{Filing: f, Prefix: f.Prefix(), ScopeNow: f.ScopeOn(standards.Date(today), now)}
 			if d, ok := directory.Institution(f.Prefix()); ok {
 				one.Status = d.StatusAt(today)
 			}

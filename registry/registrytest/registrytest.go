@@ -18,6 +18,7 @@ import (
 	"bajigong/credentials"
 	"bajigong/evaluators"
 	"bajigong/evaluators/course"
+	"bajigong/evaluators/numbering"
 	"bajigong/internal/invented"
 	"bajigong/internal/kv"
 	"bajigong/internal/kv/boltkv"
@@ -88,6 +89,8 @@ type Options struct {
 	FullCourse bool
 	// Rules, when not nil, changes the rule files in use.
 	Rules func(*registry.Rules)
+	// Numbering takes the place of the embedded rules for certificate numbers.
+	Numbering *rulefile.Set[numbering.Rules]
 	// NoCheck leaves out the check of all invariants at the end.
 	NoCheck bool
 }
@@ -142,6 +145,9 @@ func New(t testing.TB, opts ...Options) *Env {
 	}
 	if opt.Rules != nil {
 		opt.Rules(&rules)
+	}
+	if opt.Numbering != nil {
+		rules.Numbering = *opt.Numbering
 	}
 	origin, err := registry.LogOrigin(Origin)
 	if err != nil {
