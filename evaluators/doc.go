@@ -7,7 +7,7 @@
 //	Register             a new Institution
 //	Institution.Rename   the institution with one more name in its history
 //	Admit                a Filing 备案: its number parts, dates, scope and serial ranges
-//	Decide               a Decision: suspend, resume, exit_voluntary, exit_ordered
+//	Decide               a Decision: warning, rectification, suspension, exit, blacklist
 //	Apply                an Application 备案申请; its methods take it through
 //	                     [ApplicationState] to the Filing it asks for, or renews
 //	Filing.ChangeScope   扩项、减项        Filing.ChangeSite   考点, see [SiteState]
@@ -17,22 +17,41 @@
 //
 // # States
 //
-// A decision names a [Target]: a whole institution, one of its filings, or an
-// occupation under either. Each target that was ever named has a state of its
-// own; no decision yet means registered. A pair that is not in the table is
-// refused as a conflict. The test of this package reads this table.
+// A decision names a [Target]: a whole institution, one of its filings or sites,
+// and under any of these an occupation, one of its trades, or levels. Each target
+// that was ever named has a state of its own; no decision yet means registered. A
+// pair that is not in the table is refused as a conflict. The test of this
+// package reads this table.
 //
-//	state      | suspend   | resume     | exit_voluntary | exit_ordered
-//	-----------+-----------+------------+----------------+-------------
-//	registered | suspended | -          | exited         | removed
-//	suspended  | -         | registered | exited         | removed
-//	exited     | -         | -          | -              | -
-//	removed    | -         | -          | -              | -
+//	state                | warn                 | rectify              | accept     | suspend              | resume     | exit_voluntary | exit_expired | exit_ordered
+//	---------------------+----------------------+----------------------+------------+----------------------+------------+----------------+--------------+-------------
+//	registered           | registered           | rectifying           | -          | suspended            | -          | exited         | exited       | removed
+//	rectifying           | rectifying           | -                    | registered | suspended+rectifying | -          | exited         | exited       | removed
+//	suspended            | suspended            | suspended+rectifying | -          | -                    | registered | exited         | exited       | removed
+//	suspended+rectifying | suspended+rectifying | -                    | suspended  | -                    | rectifying | exited         | exited       | removed
+//	exited               | -                    | -                    | -          | -                    | -          | -              | -            | -
+//	removed              | -                    | -                    | -          | -                    | -          | -              | -            | -
 //
 // exited and removed are final. What hits a target hits everything under it, and
 // is lifted only by a decision on the very same target: resuming a filing does
 // not lift the suspension of its institution. No decision can be recorded on a
 // part of something that has ended.
+//
+// A suspension with a last day ends by itself when that day is over: suspended
+// becomes registered, suspended+rectifying becomes rectifying. Where two
+// suspensions of one target overlap, because one of them had been recorded for a
+// later date, the longer one lasts. A rectification has no last day: it ends when
+// it is accepted. exit_expired 期满不续 needs filings that have run out.
+//
+// The blacklist is a track beside these, of whole institutions only, whatever
+// their state. It says nothing about what an institution may do under the filings
+// it has; while it runs it gets no new one ([Barred]). A blacklisting always has
+// a last day, after which it ends by itself.
+//
+//	list   | blacklist | unlist
+//	-------+-----------+-------
+//	free   | listed    | -
+//	listed | -         | free
 //
 // A filing has no decisions of its own kind; its status follows from its dates
 // and from what has ended it:

@@ -46,10 +46,12 @@ const (
 	ReasonExamOutsideScope     Reason = "exam_outside_scope"      // in scope on other days, not on the exam's
 	ReasonSiteNotOpen          Reason = "site_not_open"           // the place of examination was not open, or closed, on the day of the exam
 	ReasonSiteSuspended        Reason = "site_suspended"          // the place of examination is suspended now, or was on the day of the exam
+	ReasonRectifying           Reason = "rectifying"              // now, and nothing may be issued meanwhile
 	ReasonSuspended            Reason = "suspended"               // now
 	ReasonSuspendedAtExam      Reason = "suspended_at_exam"       // in force when the day of the exam began
 	ReasonExited               Reason = "exited"                  // now, of its own will, and the session is not named to finish
 	ReasonRemoved              Reason = "removed"                 // now, by order, and the session is not named to finish
+	ReasonFinishOver           Reason = "finish_period_over"      // the session was named to finish, until a day that is past
 	ReasonExitedAtExam         Reason = "exited_at_exam"          // in force when the day of the exam began, either way
 )
 
@@ -69,11 +71,13 @@ var reasons = map[Reason]reasonFacts{
 	ReasonExamOutsideScope:     {words{"考试当日本职业（工种）本等级不在备案有效期内", "occupation, trade and level were not in scope on the day of the exam"}, "exam_date"},
 	ReasonSiteNotOpen:          {words{"考试当日该考点未启用或已关闭", "the site was not open on the day of the exam"}, "site"},
 	ReasonSiteSuspended:        {words{"该考点已被暂停", "the site is suspended"}, "site"},
-	ReasonSuspended:            {words{"该机构（备案、职业）已被暂停", "the institution, filing or occupation is suspended"}, "filing"},
-	ReasonSuspendedAtExam:      {words{"考试当日该机构（备案、职业）处于暂停状态", "the institution, filing or occupation was suspended on the day of the exam"}, "exam_date"},
-	ReasonExited:               {words{"该机构（备案、职业）已退出", "the institution has left, or given up the filing or occupation"}, "filing"},
-	ReasonRemoved:              {words{"该机构（备案、职业）已被取消备案", "the institution, filing or occupation was removed by order"}, "filing"},
-	ReasonExitedAtExam:         {words{"考试当日该机构（备案、职业）已退出或被取消", "the institution, filing or occupation had ended on the day of the exam"}, "exam_date"},
+	ReasonRectifying:           {words{"该机构或其备案、站点、职业（工种）、等级正在整改，整改期间不得发证", "the institution, or its filing, site, occupation, trade or level, is under rectification and may issue nothing meanwhile"}, "filing"},
+	ReasonSuspended:            {words{"该机构或其备案、站点、职业（工种）、等级已被暂停", "the institution, or its filing, site, occupation, trade or level, is suspended"}, "filing"},
+	ReasonSuspendedAtExam:      {words{"考试当日该机构或其备案、站点、职业（工种）、等级处于暂停状态", "the institution, or its filing, site, occupation, trade or level, was suspended on the day of the exam"}, "exam_date"},
+	ReasonExited:               {words{"该机构或其备案、站点、职业（工种）、等级已退出", "the institution has left, or given up the filing, site, occupation, trade or level"}, "filing"},
+	ReasonRemoved:              {words{"该机构或其备案、站点、职业（工种）、等级已被取消备案", "the institution, or its filing, site, occupation, trade or level, was removed by order"}, "filing"},
+	ReasonFinishOver:           {words{"该批次准予办结的期限已过", "the period in which the session was allowed to finish is over"}, "session"},
+	ReasonExitedAtExam:         {words{"考试当日该机构或其备案、站点、职业（工种）、等级已退出或被取消", "the institution, or its filing, site, occupation, trade or level, had ended on the day of the exam"}, "exam_date"},
 }
 
 // Reasons lists every reason in the order in which they are given.
@@ -82,7 +86,7 @@ func Reasons() []Reason {
 		ReasonNotFiledYet, ReasonFilingExpired, ReasonExamOutsideFiling,
 		ReasonOutOfScopeOccupation, ReasonOutOfScopeTrade, ReasonOutOfScopeLevel, ReasonScopeNotInForce, ReasonExamOutsideScope,
 		ReasonSiteNotOpen, ReasonSiteSuspended,
-		ReasonSuspended, ReasonSuspendedAtExam, ReasonExited, ReasonRemoved, ReasonExitedAtExam,
+		ReasonRectifying, ReasonSuspended, ReasonSuspendedAtExam, ReasonExited, ReasonRemoved, ReasonFinishOver, ReasonExitedAtExam,
 	}
 }
 
@@ -100,6 +104,7 @@ type Fact struct {
 	Reason    Reason         `json:"reason,omitempty"`
 	Document  string         `json:"document,omitempty"` // 文号
 	Effective standards.Date `json:"effective,omitempty"`
+	Until     standards.Date `json:"until,omitempty"` // last day of a suspension, or for sessions to finish
 	Recorded  time.Time      `json:"recorded,omitzero"`
 }
 
@@ -121,13 +126,22 @@ func (e Entitlement) Refusal() error {
 	for _, r := range e.Reasons {
 		zh, en := r.Chinese(), r.English()
 		if i := slices.IndexFunc(e.Facts, func(f Fact) bool { return f.Reason == r }); i >= 0 {
-			zh += fmt.Sprintf("（%s，%s起）", cmp.Or(e.Facts[i].Document, e.Facts[i].Decision, e.Facts[i].Filing), e.Facts[i].Effective.Chinese())
-			en += fmt.Sprintf(" (%s, from %s)", cmp.Or(e.Facts[i].Document, e.Facts[i].Decision, e.Facts[i].Filing), e.Facts[i].Effective)
+			zhBy, enBy := e.Facts[i].texts()
+			zh, en = zh+zhBy, en+enBy
 		}
 		fs = append(fs, wrong(reasons[r].field, string(r), zh, en))
 	}
 	return fail.New(fail.Conflict, "not_entitled", "the institution is not entitled to this").
 		In("该机构不具备相应的认定资格").At(fs...)
+}
+
+// texts are the brackets behind a reason: which record, from when, to when.
+func (f Fact) texts() (zh, en string) {
+	name := cmp.Or(f.Document, f.Decision, f.Filing)
+	if f.Until == "" {
+		return fmt.Sprintf("（%s，%s起）", name, f.Effective.Chinese()), fmt.Sprintf(" (%s, from %s)", name, f.Effective)
+	}
+	return fmt.Sprintf("（%s，%s起至%s）", name, f.Effective.Chinese(), f.Until.Chinese()), fmt.Sprintf(" (%s, from %s to %s)", name, f.Effective, f.Until)
 }
 
 // Entitled answers q for one filing of one institution from what was recorded by
@@ -137,10 +151,13 @@ func (e Entitlement) Refusal() error {
 // recorded then: a suspension recorded later with an earlier date does not make
 // the exam unlawful, it is a reason to review it.
 //
-// If an exit in force names q.Session as one that may finish, neither that exit
-// nor dates of the filing and its scope that have since run out stand against it;
-// suspensions, and exits that do not name it, do. A change of scope that took the
-// occupation out and names q.Session likewise does not stand against it.
+// If an exit in force names q.Session as one that may finish, and its last day
+// for that is not past, neither that exit nor dates of the filing and its scope
+// that have since run out stand against it; suspensions, and exits that do not
+// name it, do. A change of scope that took the occupation out and names q.Session
+// likewise does not stand against it. A rectification stands against issuing only
+// while it lasts and only if its decision says so; the day of the exam does not
+// matter for it.
 //
 // Where the filing has run out, or has not begun, the filing in its line that
 // covers today (see [Filing.InLine]) stands in for it with its own scope, sites
@@ -158,23 +175,27 @@ func Entitled(inst Institution, filing Filing, decisions []Decision, q Question)
 	decisions = filing.standingUnder(decisions)
 	today := standards.DateOf(q.Now)
 	current := filing.InLine(q.Filed, today, q.Now)
-	now := states(decisions, filing.target(q.Occupation), today, q.Now)
+	now := states(decisions, filing.part(q.part()), today, q.Now)
 	if current.ID != filing.ID {
-		for _, s := range states(decisions, current.target(q.Occupation), today, q.Now) {
+		for _, s := range states(decisions, current.part(q.part()), today, q.Now) {
 			if !slices.ContainsFunc(now, func(o state) bool { return o.target == s.target }) {
 				now = append(now, s)
 			}
 		}
 	}
-	e.weighDates(filing, current, q, today, finishes(now, q.Session))
+	e.weighDates(filing, current, q, today, finishes(now, q.Session, today))
 	e.weighSite(filing, current, q, today)
-	e.weighDecisions(now, q.Session)
+	e.weighDecisions(now, q.Session, today)
 	e.weighExam(filing, decisions, q)
 	slices.SortStableFunc(e.Reasons, func(a, b Reason) int {
 		return cmp.Compare(slices.Index(Reasons(), a), slices.Index(Reasons(), b))
 	})
 	e.Entitled = len(e.Reasons) == 0
 	return e
+}
+
+func (q Question) part() Part {
+	return Part{Occupation: q.Occupation, Trade: q.Trade, Level: q.Level}
 }
 
 // against adds a reason once, and the fact behind it if there is one.
@@ -189,16 +210,21 @@ func (e *Entitlement) against(r Reason, facts ...Fact) {
 }
 
 // finishes reports whether an exit among the states lets the session finish.
-func finishes(now []state, session string) bool {
-	return slices.ContainsFunc(now, func(s state) bool { return s.lets(session) })
+func finishes(now []state, session string, today standards.Date) bool {
+	return slices.ContainsFunc(now, func(s state) bool { return s.lets(session, today) })
 }
 
-func (s state) lets(session string) bool {
-	return session != "" && s.status.Ended() && slices.Contains(s.by.FinishSessions, session)
+// names reports whether an exit names the session as one that may finish.
+func (s state) names(session string) bool {
+	return session != "" && s.ended() && slices.Contains(s.by.FinishSessions, session)
+}
+
+func (s state) lets(session string, today standards.Date) bool {
+	return s.names(session) && (s.by.FinishUntil == "" || today <= s.by.FinishUntil)
 }
 
 func (d Decision) fact() Fact {
-	return Fact{Decision: d.ID, Document: d.Document, Effective: d.Effective, Recorded: d.Recorded}
+	return Fact{Decision: d.ID, Document: d.Document, Effective: d.Effective, Until: d.Until, Recorded: d.Recorded}
 }
 
 func (f Filing) fact() Fact {
@@ -274,18 +300,26 @@ func (e *Entitlement) weighSite(f, current Filing, q Question, today standards.D
 
 // weighDecisions looks at what is in force now. Every decision that decided a
 // state is a fact, those that lifted a suspension or let the session finish too.
-func (e *Entitlement) weighDecisions(now []state, session string) {
+func (e *Entitlement) weighDecisions(now []state, session string, today standards.Date) {
 	for _, s := range now {
+		status, by := s.status()
+		if (s.standing == rectifying || s.standing == suspendedRectifying) && s.rectify.HoldsIssue {
+			e.against(ReasonRectifying, s.rectify.fact())
+		}
 		switch {
-		case s.by.ID == "":
-		case s.status == Registered || s.lets(session):
-			e.Facts = append(e.Facts, s.by.fact())
-		case s.status == Suspended:
-			e.against(ReasonSuspended, s.by.fact())
-		case s.status == Exited:
-			e.against(ReasonExited, s.by.fact())
-		case s.status == Removed:
-			e.against(ReasonRemoved, s.by.fact())
+		case status == Rectifying && s.rectify.HoldsIssue, by.ID == "":
+		case status == Registered || status == Rectifying || s.lets(session, today):
+			e.Facts = append(e.Facts, by.fact())
+		case status == Suspended:
+			e.against(ReasonSuspended, by.fact())
+		case s.names(session):
+			f := by.fact()
+			f.Until = by.FinishUntil
+			e.against(ReasonFinishOver, f)
+		case status == Exited:
+			e.against(ReasonExited, by.fact())
+		case status == Removed:
+			e.against(ReasonRemoved, by.fact())
 		}
 	}
 }
@@ -300,12 +334,12 @@ func (e *Entitlement) weighExam(f Filing, decisions []Decision, q Question) {
 	if known.After(q.Now) {
 		known = q.Now
 	}
-	for _, s := range states(decisions, f.target(q.Occupation), q.ExamDate, known) {
-		switch {
-		case s.status == Suspended:
-			e.against(ReasonSuspendedAtExam, s.by.fact())
-		case s.status.Ended():
-			e.against(ReasonExitedAtExam, s.by.fact())
+	for _, s := range states(decisions, f.part(q.part()), q.ExamDate, known) {
+		switch status, by := s.status(); {
+		case status == Suspended:
+			e.against(ReasonSuspendedAtExam, by.fact())
+		case status.Ended():
+			e.against(ReasonExitedAtExam, by.fact())
 		}
 	}
 }

@@ -123,6 +123,57 @@ func TestEntitled(t *testing.T) {
 		{name: "the session may finish, the institution is suspended", q: question("2026-03-25 09:00"), ds: []evaluators.Decision{exit(oneFile, "S1"), pause},
 			want: []evaluators.Reason{evaluators.ReasonSuspended}},
 
+		{name: "its trade suspended", q: question("2026-03-25 09:00"), set: func(_ *evaluators.Filing, q *evaluators.Question) { q.Occupation, q.Trade = welder, "02" },
+			ds: []evaluators.Decision{decision("2", evaluators.Suspend, welderTrade, "2026-03-20", at("2026-03-20 09:00"))}, want: []evaluators.Reason{evaluators.ReasonSuspended}},
+		{name: "another trade suspended", q: question("2026-03-25 09:00"), set: func(_ *evaluators.Filing, q *evaluators.Question) { q.Trade = "03" },
+			ds: []evaluators.Decision{decision("2", evaluators.Suspend, evaluators.Target{Institution: "I1", Occupation: cook, Trade: "01"}, "2026-03-20", at("2026-03-20 09:00"))}},
+		{name: "a trade suspended, the paper shows none", q: question("2026-03-25 09:00"),
+			ds: []evaluators.Decision{decision("2", evaluators.Suspend, evaluators.Target{Institution: "I1", Occupation: cook, Trade: "01"}, "2026-03-20", at("2026-03-20 09:00"))}},
+		{name: "its level suspended", q: question("2026-03-25 09:00"),
+			ds: []evaluators.Decision{decision("2", evaluators.Suspend, senior, "2026-03-20", at("2026-03-20 09:00"))}, want: []evaluators.Reason{evaluators.ReasonSuspended}},
+		{name: "its level among those suspended, at the exam too", q: question("2026-03-25 09:00"),
+			ds:   []evaluators.Decision{decision("2", evaluators.Suspend, evaluators.Target{Institution: "I1", Levels: standards.LevelRange(standards.Senior, standards.SeniorTechnician)}, "2026-03-01", at("2026-03-01 09:00"))},
+			want: []evaluators.Reason{evaluators.ReasonSuspended, evaluators.ReasonSuspendedAtExam}},
+		{name: "another level suspended", q: question("2026-03-25 09:00"),
+			ds: []evaluators.Decision{decision("2", evaluators.Suspend, evaluators.Target{Institution: "I1", Levels: standards.LevelsOf(standards.Technician)}, "2026-03-20", at("2026-03-20 09:00"))}},
+		{name: "its site suspended", q: question("2026-03-25 09:00"),
+			ds: []evaluators.Decision{decision("2", evaluators.Suspend, oneSite, "2026-03-20", at("2026-03-20 09:00"))}, want: []evaluators.Reason{evaluators.ReasonSuspended}},
+		{name: "another site suspended", q: question("2026-03-25 09:00"), set: func(f *evaluators.Filing, _ *evaluators.Question) { f.Site = "058301" },
+			ds: []evaluators.Decision{decision("2", evaluators.Suspend, oneSite, "2026-03-20", at("2026-03-20 09:00"))}},
+		{name: "the last day of a suspension", q: question("2026-04-20 23:59"), ds: []evaluators.Decision{till(pause, "2026-04-20")}, want: []evaluators.Reason{evaluators.ReasonSuspended}},
+		{name: "the day after", q: question("2026-04-21 00:00"), ds: []evaluators.Decision{till(pause, "2026-04-20")}},
+		{name: "an exam on the last day of a suspension", q: question("2026-04-25 09:00"), set: func(_ *evaluators.Filing, q *evaluators.Question) { q.ExamDate = "2026-04-20" },
+			ds: []evaluators.Decision{till(pause, "2026-04-20")}, want: []evaluators.Reason{evaluators.ReasonSuspendedAtExam}},
+		{name: "an exam on the day after", q: question("2026-04-25 09:00"), set: func(_ *evaluators.Filing, q *evaluators.Question) { q.ExamDate = "2026-04-21" },
+			ds: []evaluators.Decision{till(pause, "2026-04-20")}},
+		{name: "a longer one had been recorded for later", q: question("2026-04-21 09:00"), ds: []evaluators.Decision{
+			till(decision("3", evaluators.Suspend, whole, "2026-04-10", at("2026-03-01 09:00")), "2026-04-21"), till(pause, "2026-04-20")},
+			want: []evaluators.Reason{evaluators.ReasonSuspended}},
+		{name: "and a shorter one", q: question("2026-04-20 09:00"), ds: []evaluators.Decision{
+			till(decision("3", evaluators.Suspend, whole, "2026-04-10", at("2026-03-01 09:00")), "2026-04-12"), till(pause, "2026-04-20")},
+			want: []evaluators.Reason{evaluators.ReasonSuspended}},
+
+		{name: "rectifying", q: question("2026-03-25 09:00"), ds: []evaluators.Decision{ofKind("2", evaluators.Rectify, whole, "2026-03-20", at("2026-03-20 09:00"))}},
+		{name: "rectifying, nothing may be issued", q: question("2026-03-25 09:00"), ds: []evaluators.Decision{holding("2", "2026-03-20")}, want: []evaluators.Reason{evaluators.ReasonRectifying}},
+		{name: "rectifying past its day", q: question("2027-03-25 09:00"), ds: []evaluators.Decision{holding("2", "2026-03-20")}, want: []evaluators.Reason{evaluators.ReasonRectifying}},
+		{name: "accepted", q: question("2026-03-25 09:00"), ds: []evaluators.Decision{holding("2", "2026-03-20"), decision("3", evaluators.Accept, whole, "2026-03-24", at("2026-03-24 09:00"))}},
+		{name: "an exam while rectifying, accepted since", q: question("2026-03-25 09:00"), ds: []evaluators.Decision{holding("2", "2026-03-01"), decision("3", evaluators.Accept, whole, "2026-03-24", at("2026-03-24 09:00"))}},
+		{name: "suspended and rectifying", q: question("2026-03-25 09:00"), ds: []evaluators.Decision{holding("3", "2026-03-19"), pause},
+			want: []evaluators.Reason{evaluators.ReasonRectifying, evaluators.ReasonSuspended}},
+		{name: "suspended to a day that is past, not accepted", q: question("2026-04-21 09:00"), ds: []evaluators.Decision{holding("3", "2026-03-19"), till(pause, "2026-04-20")},
+			want: []evaluators.Reason{evaluators.ReasonRectifying}},
+		{name: "accepted while suspended to a day that is past", q: question("2026-04-21 09:00"), ds: []evaluators.Decision{holding("3", "2026-03-19"), till(pause, "2026-04-20"),
+			decision("4", evaluators.Accept, whole, "2026-04-01", at("2026-04-01 09:00"))}},
+		{name: "blacklisted and warned, not touched", q: question("2026-03-25 09:00"), ds: []evaluators.Decision{
+			ofKind("2", evaluators.Blacklist, whole, "2026-03-01", at("2026-03-01 09:00")), decision("3", evaluators.Warn, whole, "2026-03-01", at("2026-03-01 09:00"))}},
+
+		{name: "the last day on which the session may finish", q: question("2026-04-30 23:59"), ds: []evaluators.Decision{finish(exit(whole, "S1"), "2026-04-30")}},
+		{name: "the day after that", q: question("2026-05-01 00:00"), ds: []evaluators.Decision{finish(exit(whole, "S1"), "2026-04-30")}, want: []evaluators.Reason{evaluators.ReasonFinishOver}},
+		{name: "the day after that, the filing has run out too", q: question("2028-05-01 00:00"), ds: []evaluators.Decision{finish(exit(oneFile, "S1"), "2028-04-30")},
+			want: []evaluators.Reason{evaluators.ReasonFilingExpired, evaluators.ReasonFinishOver}},
+		{name: "left at expiry", q: question("2028-01-01 00:00"), ds: []evaluators.Decision{decision("2", evaluators.ExitExpired, oneFile, "2028-01-01", at("2027-12-01 09:00"))},
+			want: []evaluators.Reason{evaluators.ReasonFilingExpired, evaluators.ReasonExited}},
+
 		{name: "everything", q: question("2028-01-01 00:00"), set: func(_ *evaluators.Filing, q *evaluators.Question) {
 			q.Occupation, q.ExamDate = "4-03-02-99", "2027-12-31"
 		},
@@ -199,27 +250,47 @@ type history struct {
 
 func (h *history) step(r *rand.Rand, i int) {
 	h.now = h.now.Add(time.Duration(r.Intn(5*24)) * time.Hour)
-	targets := []evaluators.Target{whole, oneFile, cookOnly, cookAll, {Institution: "I1", Occupation: welder}}
+	targets := []evaluators.Target{whole, oneFile, cookOnly, cookAll, oneSite, cookSenior, senior,
+		{Institution: "I1", Occupation: welder}, welderTrade, {Institution: "I1", Levels: standards.LevelsOf(standards.Senior, standards.Junior)},
+		{Institution: "I1", Levels: standards.LevelsOf(standards.Junior)}, {Institution: "I1", Occupation: cook, Trade: "07"}}
 	today := standards.DateOf(h.now)
 	kinds := evaluators.Kinds()
-	if r.Intn(4) > 0 {
-		kinds = kinds[:2] // exits end histories: mostly suspend and resume
+	if r.Intn(4) > 0 { // exits end histories: mostly the others
+		kinds = []evaluators.Kind{evaluators.Suspend, evaluators.Suspend, evaluators.Resume, evaluators.Rectify, evaluators.Accept, evaluators.Warn}
 	}
-	in := decision(fmt.Sprint(i), kinds[r.Intn(len(kinds))], targets[r.Intn(len(targets))], today.AddDays(r.Intn(21)-10), h.now)
-	if in.Kind == evaluators.ExitVoluntary && r.Intn(2) == 0 {
+	if r.Intn(2) == 0 {
+		targets = targets[r.Intn(2):3] // and mostly on the same few
+	}
+	in := ofKind(fmt.Sprint(i), kinds[r.Intn(len(kinds))], targets[r.Intn(len(targets))], today.AddDays(r.Intn(21)-10), h.now)
+	switch {
+	case in.Kind == evaluators.ExitVoluntary && r.Intn(2) == 0:
 		in.FinishSessions = []string{"S1"}
+		if r.Intn(2) == 0 {
+			in.FinishUntil = max(in.Effective, today).AddDays(r.Intn(20))
+		}
+	case in.Kind == evaluators.Suspend && r.Intn(2) == 0:
+		in.Until = max(in.Effective, today).AddDays(r.Intn(15))
+	case in.Kind == evaluators.Rectify:
+		in.HoldsIssue = r.Intn(2) == 0
+	case in.Kind == evaluators.ExitExpired || in.Kind == evaluators.Blacklist || in.Kind == evaluators.Unlist:
+		in.Target = whole
 	}
 	if d, err := evaluators.Decide(institution(), []evaluators.Filing{filing()}, h.decisions, in, h.now); err == nil {
 		h.decisions = append(h.decisions, d)
-	} else if fail.KindOf(err) != fail.Conflict {
+	} else if fail.KindOf(err) != fail.Conflict && in.Trade != "07" {
 		panic(err)
 	}
 }
 
-// standsAgainst says by brute force which decisions forbid cook at the moment:
-// it steps through every hour instead of sorting.
+// standsAgainst says by brute force which decisions forbid cook at Senior at the
+// moment: it steps through every hour instead of sorting, and keeps every
+// suspension that has begun and was not lifted.
 func standsAgainst(ds []evaluators.Decision, now time.Time) bool {
-	type flags struct{ suspended, ended bool }
+	type flags struct {
+		suspensions []evaluators.Decision
+		held        bool
+		ended       bool
+	}
 	of := map[evaluators.Target]flags{}
 	done := map[string]bool{}
 	for h := at("2026-01-01 00:00"); !h.After(now); h = h.Add(time.Hour) {
@@ -231,17 +302,26 @@ func standsAgainst(ds []evaluators.Decision, now time.Time) bool {
 			f := of[d.Target]
 			switch d.Kind {
 			case evaluators.Suspend:
-				f.suspended = true
+				f.suspensions = append(slices.Clone(f.suspensions), d)
 			case evaluators.Resume:
-				f.suspended = false
-			default:
+				f.suspensions = nil
+			case evaluators.Rectify:
+				f.held = f.held || d.HoldsIssue
+			case evaluators.Accept:
+				f.held = false
+			case evaluators.ExitVoluntary, evaluators.ExitOrdered, evaluators.ExitExpired:
 				f.ended = true
 			}
 			of[d.Target] = f
 		}
 	}
+	today := standards.DateOf(now)
 	for t, f := range of {
-		if t.Occupation != welder && (f.suspended || f.ended) {
+		if t.Occupation == welder || t.Trade != "" || t.Levels != 0 && !t.Levels.Has(standards.Senior) {
+			continue
+		}
+		running := slices.ContainsFunc(f.suspensions, func(d evaluators.Decision) bool { return d.Until == "" || today <= d.Until })
+		if running || f.held || f.ended {
 			return true
 		}
 	}
@@ -309,11 +389,38 @@ func checkFinishing(t *testing.T, ds []evaluators.Decision, without, with evalua
 		t.Fatalf("naming a session took the entitlement away: %v", with.Reasons)
 	}
 	if with.Entitled && !without.Entitled {
-		if slices.Contains(without.Reasons, evaluators.ReasonSuspended) || slices.Contains(without.Reasons, evaluators.ReasonRemoved) {
+		if slices.Contains(without.Reasons, evaluators.ReasonSuspended) || slices.Contains(without.Reasons, evaluators.ReasonRectifying) || slices.Contains(without.Reasons, evaluators.ReasonRemoved) {
 			t.Fatalf("a session finished in spite of %v", without.Reasons)
 		}
 		if !slices.ContainsFunc(ds, func(d evaluators.Decision) bool { return slices.Contains(d.FinishSessions, "S1") }) {
 			t.Fatal("no decision lets the session finish")
 		}
+	}
+}
+
+func holding(id string, effective standards.Date) evaluators.Decision {
+	d := ofKind(id, evaluators.Rectify, whole, effective, effective.Time().Add(9*time.Hour))
+	d.HoldsIssue = true
+	return d
+}
+
+func finish(d evaluators.Decision, until standards.Date) evaluators.Decision {
+	d.FinishUntil = until
+	return d
+}
+
+// The fold runs at each issue and for each verdict.
+func BenchmarkEntitledAfterAThousandDecisions(b *testing.B) {
+	var ds []evaluators.Decision
+	now := at("2026-02-01 09:00")
+	targets := []evaluators.Target{whole, oneFile, oneSite, cookOnly, cookSenior, senior, welderTrade}
+	for i := range 1000 {
+		now = now.Add(time.Hour)
+		k := []evaluators.Kind{evaluators.Suspend, evaluators.Resume}[i/len(targets)%2]
+		ds = append(ds, decision(fmt.Sprint(i), k, targets[i%len(targets)], standards.DateOf(now), now))
+	}
+	q := question("2026-06-25 09:00")
+	for b.Loop() {
+		evaluators.Entitled(institution(), filing(), ds, q)
 	}
 }

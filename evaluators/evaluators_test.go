@@ -57,6 +57,11 @@ var (
 	oneFile  = evaluators.Target{Institution: "I1", Filing: firstID}
 	cookOnly = evaluators.Target{Institution: "I1", Filing: firstID, Occupation: cook}
 	cookAll  = evaluators.Target{Institution: "I1", Occupation: cook}
+
+	oneSite     = evaluators.Target{Institution: "I1", Province: "32", Site: "058300"}
+	cookSenior  = evaluators.Target{Institution: "I1", Filing: firstID, Occupation: cook, Levels: standards.LevelsOf(standards.Senior)}
+	welderTrade = evaluators.Target{Institution: "I1", Occupation: welder, Trade: "02"}
+	senior      = evaluators.Target{Institution: "I1", Levels: standards.LevelsOf(standards.Senior)}
 )
 
 // wantFields checks that err is of the code and has exactly these field/code

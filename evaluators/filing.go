@@ -66,7 +66,7 @@ func (f Filing) Prefix() string { return string(f.Class) + f.Code + f.Province +
 func (f Filing) Covers(on standards.Date) bool { return f.From <= on && on <= f.Until }
 
 func (f Filing) target(occupation string) Target {
-	return Target{Institution: f.Institution, Filing: f.ID, Occupation: occupation}
+	return Target{Institution: f.Institution, Filing: f.ID, Province: f.Province, Site: f.Site, Occupation: occupation}
 }
 
 // Admit returns in as it is to be stored, recorded at now, after checking it
@@ -74,16 +74,20 @@ func (f Filing) target(occupation string) Target {
 // institution has a filing with this prefix is for the registry's index to say.
 //
 // Errors: Invalid filing_invalid, with a field for everything wrong; Conflict
-// institution_ended (it has left or was removed and was not readmitted by the
-// first day), filing_exists (the ID is taken), filing_overlaps (an earlier filing
-// with the same prefix has not ended and shares a day), renewal_impossible (what
-// it renews is not there, has ended, or has other number parts).
+// blacklisted, institution_ended (it has left or was removed and was not
+// readmitted by the first day), filing_exists (the ID is taken), filing_overlaps
+// (an earlier filing with the same prefix has not ended and shares a day),
+// renewal_impossible (what it renews is not there, has ended, or has other number
+// parts).
 func Admit(inst Institution, filed []Filing, decisions []Decision, in Filing, now time.Time) (Filing, error) {
 	in.Recorded = now.UTC()
 	if err := refuse("filing_invalid", "备案信息有误", "the filing is not right", in.problems(inst)); err != nil {
 		return Filing{}, err
 	}
 	today := standards.DateOf(now)
+	if d, barred := Barred(decisions, today, now); barred {
+		return Filing{}, d.Barring()
+	}
 	if err := inst.mayFile(decisions, in.From, now); err != nil {
 		return Filing{}, err
 	}

@@ -20,8 +20,6 @@ type Institution struct {
 	// Readmissions 重新准入 are the decisions by which it may be filed anew after
 	// an exit, oldest first.
 	Readmissions []Readmission `json:"readmissions,omitempty"`
-	// Bars 黑名单 are the blacklistings recorded of it, oldest first.
-	Bars []Bar `json:"bars,omitempty"`
 }
 
 // A NameChange is a name and the day from which it counts.

@@ -23,26 +23,13 @@ type Readmission struct {
 	Recorded  time.Time      `json:"recorded"`
 }
 
-// A Bar 黑名单 keeps an institution from being readmitted on the days from From to
-// Until, both included; without Until it never ends.
-type Bar struct {
-	From     standards.Date `json:"from"`
-	Until    standards.Date `json:"until,omitempty"`
-	Document string         `json:"document"`
-	Recorded time.Time      `json:"recorded"`
-}
-
-func (b Bar) holds(on standards.Date, known time.Time) bool {
-	return !b.Recorded.After(known) && b.From <= on && (b.Until == "" || on <= b.Until)
-}
-
 // Readmit returns the institution with in recorded at now. decisions are all on
-// it, in the order of the log; bars are the blacklistings of it.
+// it, in the order of the log.
 //
 // Errors: Invalid readmission_invalid, with a field for everything wrong;
-// Conflict not_ended (it has not left), barred (a blacklisting holds today or on
-// the day from which it would be readmitted).
-func (i Institution) Readmit(decisions []Decision, bars []Bar, in Readmission, now time.Time) (Institution, error) {
+// Conflict not_ended (it has not left), blacklisted (today or on the day from
+// which it would be readmitted).
+func (i Institution) Readmit(decisions []Decision, in Readmission, now time.Time) (Institution, error) {
 	today := standards.DateOf(now)
 	fs := day("effective", in.Effective, "生效日期", "effective date")
 	fs = append(fs, text("document", in.Document, true, 100, "决定文号", "number of the document")...)
@@ -59,14 +46,9 @@ func (i Institution) Readmit(decisions []Decision, bars []Bar, in Readmission, n
 		return Institution{}, fail.New(fail.Conflict, "not_ended", "institution %s has not left; a filing can be recorded without readmission", i.ID).
 			In("机构 %s 未退出，无须重新准入，可直接备案", i.ID)
 	}
-	for _, b := range bars {
-		if b.holds(today, now) || b.holds(in.Effective, now) {
-			until, untilEN := "无限期", "without end"
-			if b.Until != "" {
-				until, untilEN = "至"+b.Until.Chinese(), "until "+string(b.Until)
-			}
-			return Institution{}, fail.New(fail.Conflict, "barred", "institution %s is blacklisted %s (%s)", i.ID, untilEN, b.Document).
-				In("机构 %s 在黑名单中，%s（%s），期间不得重新准入", i.ID, until, b.Document)
+	for _, on := range []standards.Date{today, in.Effective} {
+		if d, barred := Barred(decisions, on, now); barred {
+			return Institution{}, d.Barring()
 		}
 	}
 	in.Former, in.Recorded = decisions[len(decisions)-1].ID, now.UTC()

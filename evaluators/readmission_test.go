@@ -27,7 +27,7 @@ func TestReadmission(t *testing.T) {
 	_, err := evaluators.Admit(institution(), []evaluators.Filing{old}, ds, next, now)
 	wantConflict(t, err, "institution_ended")
 
-	inst, err := institution().Readmit(ds, nil, readmission("2026-07-01"), now)
+	inst, err := institution().Readmit(ds, readmission("2026-07-01"), now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,17 +96,22 @@ func TestReadmission(t *testing.T) {
 func TestReadmitRefuses(t *testing.T) {
 	now := at("2026-06-01 09:00")
 	exit := []evaluators.Decision{decision("1", evaluators.ExitOrdered, whole, "2026-03-01", at("2026-03-01 09:00"))}
-	if _, err := institution().Readmit(nil, nil, readmission("2026-06-01"), now); fail.CodeOf(err) != "not_ended" {
+	if _, err := institution().Readmit(nil, readmission("2026-06-01"), now); fail.CodeOf(err) != "not_ended" {
 		t.Errorf("what has not ended: %v", err)
 	}
-	_, err := institution().Readmit(exit, nil, evaluators.Readmission{}, now)
+	_, err := institution().Readmit(exit, evaluators.Readmission{}, now)
 	wantFields(t, err, "readmission_invalid", "effective date", "document missing", "basis missing")
-	_, err = institution().Readmit(exit, nil, readmission("2026-05-31"), now)
+	_, err = institution().Readmit(exit, readmission("2026-05-31"), now)
 	wantFields(t, err, "readmission_invalid", "effective past")
-	bar := evaluators.Bar{From: "2026-03-01", Until: "2026-06-30", Document: "黑名单〔2026〕1号", Recorded: at("2026-03-01 09:00")}
+	listed := func(from, until, recorded string) evaluators.Decision {
+		d := decision("2", evaluators.Blacklist, whole, standards.Date(from), at(recorded))
+		d.Until = standards.Date(until)
+		return d
+	}
+	bar := listed("2026-03-01", "2026-06-30", "2026-03-01 09:00")
 	for _, c := range []struct {
 		name      string
-		bar       evaluators.Bar
+		bar       evaluators.Decision
 		effective standards.Date
 		now       string
 		ok        bool
@@ -114,12 +119,11 @@ func TestReadmitRefuses(t *testing.T) {
 		{"its last day", bar, "2026-06-30", "2026-06-30 23:59", false},
 		{"from the day after, decided while it runs", bar, "2026-07-01", "2026-06-30 23:59", false},
 		{"the day after", bar, "2026-07-01", "2026-07-01 00:00", true},
-		{"without end", evaluators.Bar{From: "2026-03-01", Recorded: at("2026-03-01 09:00")}, "2036-07-01", "2036-07-01 00:00", false},
-		{"not yet recorded", evaluators.Bar{From: "2026-03-01", Recorded: at("2026-06-01 09:01")}, "2026-06-01", "2026-06-01 09:00", true},
-		{"to begin on the day", evaluators.Bar{From: "2026-06-10", Recorded: at("2026-03-01 09:00")}, "2026-06-10", "2026-06-01 09:00", false},
+		{"not yet recorded", listed("2026-03-01", "2027-03-01", "2026-06-01 09:01"), "2026-06-01", "2026-06-01 09:00", true},
+		{"to begin on the day", listed("2026-06-10", "2027-06-10", "2026-03-01 09:00"), "2026-06-10", "2026-06-01 09:00", false},
 	} {
-		_, err := institution().Readmit(exit, []evaluators.Bar{c.bar}, readmission(c.effective), at(c.now))
-		if (err == nil) != c.ok || err != nil && fail.CodeOf(err) != "barred" {
+		_, err := institution().Readmit(append(slices.Clone(exit), c.bar), readmission(c.effective), at(c.now))
+		if (err == nil) != c.ok || err != nil && fail.CodeOf(err) != "blacklisted" {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

@@ -15,13 +15,13 @@ func change(k evaluators.ScopeChangeKind, from standards.Date, recorded string, 
 }
 
 var (
-	cookSenior = evaluators.ScopeItem{Occupation: cook, Levels: standards.LevelsOf(standards.Senior)}
-	cookTrade  = evaluators.ScopeItem{Occupation: cook, Trade: "01", Levels: standards.LevelsOf(standards.Senior)}
-	nursing    = evaluators.ScopeItem{Occupation: "4-10-01-05", Levels: standards.LevelsOf(standards.Senior)}
+	cookSeniorItem = evaluators.ScopeItem{Occupation: cook, Levels: standards.LevelsOf(standards.Senior)}
+	cookTrade      = evaluators.ScopeItem{Occupation: cook, Trade: "01", Levels: standards.LevelsOf(standards.Senior)}
+	nursing        = evaluators.ScopeItem{Occupation: "4-10-01-05", Levels: standards.LevelsOf(standards.Senior)}
 )
 
 func TestScopeChangesAndEntitlement(t *testing.T) {
-	finishing := change(evaluators.Shrink, "2026-03-20", "2026-03-15 09:00", cookSenior)
+	finishing := change(evaluators.Shrink, "2026-03-20", "2026-03-15 09:00", cookSeniorItem)
 	finishing.FinishSessions = []string{"S1"}
 	for _, c := range []struct {
 		name    string
@@ -30,10 +30,10 @@ func TestScopeChangesAndEntitlement(t *testing.T) {
 		set     func(*evaluators.Question)
 		want    []evaluators.Reason
 	}{
-		{"to come", []evaluators.ScopeChange{change(evaluators.Shrink, "2026-03-20", "2026-03-15 09:00", cookSenior)}, "2026-03-19 23:59", nil, nil},
-		{"on its day", []evaluators.ScopeChange{change(evaluators.Shrink, "2026-03-20", "2026-03-15 09:00", cookSenior)}, "2026-03-20 00:00", nil, []evaluators.Reason{evaluators.ReasonScopeNotInForce}},
-		{"earlier date, the second before it is recorded", []evaluators.ScopeChange{change(evaluators.Shrink, "2026-03-01", "2026-03-20 09:00", cookSenior)}, "2026-03-20 08:59", nil, nil},
-		{"earlier date, recorded", []evaluators.ScopeChange{change(evaluators.Shrink, "2026-03-01", "2026-03-20 09:00", cookSenior)}, "2026-03-20 09:00", nil,
+		{"to come", []evaluators.ScopeChange{change(evaluators.Shrink, "2026-03-20", "2026-03-15 09:00", cookSeniorItem)}, "2026-03-19 23:59", nil, nil},
+		{"on its day", []evaluators.ScopeChange{change(evaluators.Shrink, "2026-03-20", "2026-03-15 09:00", cookSeniorItem)}, "2026-03-20 00:00", nil, []evaluators.Reason{evaluators.ReasonScopeNotInForce}},
+		{"earlier date, the second before it is recorded", []evaluators.ScopeChange{change(evaluators.Shrink, "2026-03-01", "2026-03-20 09:00", cookSeniorItem)}, "2026-03-20 08:59", nil, nil},
+		{"earlier date, recorded", []evaluators.ScopeChange{change(evaluators.Shrink, "2026-03-01", "2026-03-20 09:00", cookSeniorItem)}, "2026-03-20 09:00", nil,
 			[]evaluators.Reason{evaluators.ReasonScopeNotInForce}}, // and the exam of 10 March stays lawful
 		{"a session that may finish", []evaluators.ScopeChange{finishing}, "2026-03-25 09:00", nil, nil},
 		{"another session", []evaluators.ScopeChange{finishing}, "2026-03-25 09:00", func(q *evaluators.Question) { q.Session = "S2" }, []evaluators.Reason{evaluators.ReasonScopeNotInForce}},
@@ -46,9 +46,9 @@ func TestScopeChangesAndEntitlement(t *testing.T) {
 			func(q *evaluators.Question) { q.Trade = "01" }, []evaluators.Reason{evaluators.ReasonScopeNotInForce, evaluators.ReasonExamOutsideScope}},
 		{"one trade of the whole occupation, another asked", []evaluators.ScopeChange{change(evaluators.Shrink, "2026-03-01", "2026-03-01 09:00", cookTrade)}, "2026-03-25 09:00",
 			func(q *evaluators.Question) { q.Trade = "02" }, nil},
-		{"put back", []evaluators.ScopeChange{change(evaluators.Shrink, "2026-03-01", "2026-03-01 09:00", cookSenior), change(evaluators.Extend, "2026-03-05", "2026-03-05 09:00", cookSenior)}, "2026-03-25 09:00", nil, nil},
-		{"out again", []evaluators.ScopeChange{change(evaluators.Shrink, "2026-03-01", "2026-03-01 09:00", cookSenior), change(evaluators.Extend, "2026-03-05", "2026-03-05 09:00", cookSenior),
-			change(evaluators.Shrink, "2026-03-22", "2026-03-06 09:00", cookSenior)}, "2026-03-25 09:00", nil, []evaluators.Reason{evaluators.ReasonScopeNotInForce}},
+		{"put back", []evaluators.ScopeChange{change(evaluators.Shrink, "2026-03-01", "2026-03-01 09:00", cookSeniorItem), change(evaluators.Extend, "2026-03-05", "2026-03-05 09:00", cookSeniorItem)}, "2026-03-25 09:00", nil, nil},
+		{"out again", []evaluators.ScopeChange{change(evaluators.Shrink, "2026-03-01", "2026-03-01 09:00", cookSeniorItem), change(evaluators.Extend, "2026-03-05", "2026-03-05 09:00", cookSeniorItem),
+			change(evaluators.Shrink, "2026-03-22", "2026-03-06 09:00", cookSeniorItem)}, "2026-03-25 09:00", nil, []evaluators.Reason{evaluators.ReasonScopeNotInForce}},
 
 		{"extended", []evaluators.ScopeChange{change(evaluators.Extend, "2026-03-10", "2026-03-05 09:00", nursing)}, "2026-03-25 09:00", func(q *evaluators.Question) { q.Occupation = nursing.Occupation }, nil},
 		{"extended the day after the exam", []evaluators.ScopeChange{change(evaluators.Extend, "2026-03-11", "2026-03-05 09:00", nursing)}, "2026-03-25 09:00",
@@ -80,15 +80,15 @@ func TestE8LooksAtTheChanges(t *testing.T) {
 	n, _ := standards.ParseLevelNumber("S000032058300263000001")
 	f := filing()
 	face := evaluators.Face{Occupation: cook, Level: standards.Senior, ExamDate: "2026-03-10", Issued: "2026-03-25"}
-	f.ScopeChanges = []evaluators.ScopeChange{change(evaluators.Shrink, "2026-03-10", "2026-03-09 09:00", cookSenior)}
+	f.ScopeChanges = []evaluators.ScopeChange{change(evaluators.Shrink, "2026-03-10", "2026-03-09 09:00", cookSeniorItem)}
 	if ps := evaluators.CheckNumber(n, f, face); len(ps) != 1 || ps[0].Rule != "E8" {
 		t.Errorf("taken out on the day of the exam: %v", ps)
 	}
-	f.ScopeChanges = []evaluators.ScopeChange{change(evaluators.Shrink, "2026-03-01", "2026-03-12 09:00", cookSenior)}
+	f.ScopeChanges = []evaluators.ScopeChange{change(evaluators.Shrink, "2026-03-01", "2026-03-12 09:00", cookSeniorItem)}
 	if ps := evaluators.CheckNumber(n, f, face); len(ps) != 0 {
 		t.Errorf("taken out later with an earlier date: %v", ps)
 	}
-	f.ScopeChanges = []evaluators.ScopeChange{change(evaluators.Shrink, "2026-03-11", "2026-03-01 09:00", cookSenior)}
+	f.ScopeChanges = []evaluators.ScopeChange{change(evaluators.Shrink, "2026-03-11", "2026-03-01 09:00", cookSeniorItem)}
 	if ps := evaluators.CheckNumber(n, f, face); len(ps) != 0 {
 		t.Errorf("taken out the day after the exam: %v", ps)
 	}
@@ -105,13 +105,13 @@ func TestChangeScopeNamesEveryFault(t *testing.T) {
 		Items: []evaluators.ScopeItem{{Occupation: cook, Levels: standards.LevelsOf(standards.Senior), From: "2026-03-31"}}}, now)
 	wantFields(t, err, "scope_change_invalid", "finish_sessions kind", "items[0].from before_change")
 	exit := []evaluators.Decision{decision("1", evaluators.ExitVoluntary, oneFile, "2026-03-01", at("2026-03-01 09:00"))}
-	_, err = filing().ChangeScope(exit, change(evaluators.Shrink, "2026-03-02", "2026-03-02 09:00", cookSenior), now)
+	_, err = filing().ChangeScope(exit, change(evaluators.Shrink, "2026-03-02", "2026-03-02 09:00", cookSeniorItem), now)
 	wantConflict(t, err, "filing_ended")
-	_, err = filing().ChangeScope(nil, change(evaluators.Shrink, "2027-12-31", "2026-03-02 09:00", cookSenior), at("2028-01-01 00:00"))
+	_, err = filing().ChangeScope(nil, change(evaluators.Shrink, "2027-12-31", "2026-03-02 09:00", cookSeniorItem), at("2028-01-01 00:00"))
 	wantConflict(t, err, "filing_ended")
 
 	first := filing()
-	a, _ := first.ChangeScope(nil, change(evaluators.Shrink, "2026-03-02", "2026-03-02 09:00", cookSenior), now)
+	a, _ := first.ChangeScope(nil, change(evaluators.Shrink, "2026-03-02", "2026-03-02 09:00", cookSeniorItem), now)
 	b, _ := a.ChangeScope(nil, change(evaluators.Extend, "2026-03-03", "2026-03-02 09:00", nursing), now)
 	c, err := a.ChangeScope(nil, change(evaluators.Extend, "2026-03-04", "2026-03-02 09:00", nursing), now)
 	if err != nil || len(first.ScopeChanges) != 0 || b.ScopeChanges[1].From != "2026-03-03" || c.ScopeChanges[1].From != "2026-03-04" {
@@ -133,7 +133,7 @@ func TestADecisionOnWhatWasExtended(t *testing.T) {
 // Random changes against a model that walks through the days, and: what is
 // recorded later changes no earlier answer.
 func TestRandomScopeChanges(t *testing.T) {
-	items := []evaluators.ScopeItem{cookSenior, cookTrade, nursing, {Occupation: cook, Levels: standards.LevelRange(standards.Junior, standards.Senior)}}
+	items := []evaluators.ScopeItem{cookSeniorItem, cookTrade, nursing, {Occupation: cook, Levels: standards.LevelRange(standards.Junior, standards.Senior)}}
 	in, out := 0, 0
 	for seed := range int64(60) {
 		r := rand.New(rand.NewSource(seed))

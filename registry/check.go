@@ -40,6 +40,8 @@ const CheckMaxProblems = 1000
 //  4. the audit log's root recomputes and every event is its leaf's
 //  5. the status bits are those of the ledger
 //  6. indexes and records agree, every sealed block opens
+//  7. cases and decisions name each other, what needs a notice had one and time
+//     to answer, and no filing was recorded while its institution was blacklisted
 func (r *Registry) Check(ctx context.Context, by Actor, progress func(part string)) (CheckReport, error) {
 	if err := may(by, CheckRegister, Object{Region: r.cfg.Region}); err != nil {
 		return CheckReport{}, err
@@ -55,7 +57,7 @@ func (r *Registry) Check(ctx context.Context, by Actor, progress func(part strin
 		run  func() error
 	}{
 		{"indexes", c.indexes}, {"certificates", c.certificates}, {"status lists", c.strayBits},
-		{"sealed blocks", c.sealed}, {"claims", c.claims}, {"audit log", c.log},
+		{"sealed blocks", c.sealed}, {"claims", c.claims}, {"cases", c.cases}, {"audit log", c.log},
 	}
 	for _, part := range parts {
 		if progress != nil {
@@ -89,7 +91,7 @@ func (c *check) say(problem string) { c.problem("%s", problem) }
 func (c *check) indexes() error {
 	for _, table := range []func(kv.Reader, func(string)) error{
 		accounts.Check, apiKeys.Check, institutions.Check, filings.Check, decisions.Check, occupations.Check, sessions.Check,
-		candidates.Check, roster.Check, appeals.Check, batches.Check, certificates.Check, versions.Check, appointments.Check, apprentices.Check, claims.Check, requests.Check, norms.Check, signDays.Check, signPeople.Check, reviews.Check, examDays.Check, draws.Check, drawPopulations.Check, inspections.Check, applications.Check,
+		candidates.Check, roster.Check, appeals.Check, batches.Check, certificates.Check, versions.Check, appointments.Check, apprentices.Check, claims.Check, requests.Check, norms.Check, signDays.Check, signPeople.Check, reviews.Check, examDays.Check, draws.Check, drawPopulations.Check, inspections.Check, applications.Check, caseRecords.Check, publications.Check,
 	} {
 		if err := table(c.rd, c.say); err != nil {
 			return err

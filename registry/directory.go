@@ -121,6 +121,9 @@ func statusHistory(fs []evaluators.Filing, past []evaluators.Decision, now time.
 	}
 	for _, d := range past {
 		moments = append(moments, d.InForce())
+		if d.Until != "" {
+			moments = append(moments, d.Until.AddDays(1).Time())
+		}
 	}
 	slices.SortFunc(moments, time.Time.Compare)
 	var out []credentials.DatedStatus

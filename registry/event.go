@@ -71,6 +71,8 @@ const (
 	FilingGroupAdmitted   EventKind = "filing_group_admitted"
 	FilingRecognised      EventKind = "filing_recognised"
 	FilingSupervised      EventKind = "filing_supervised"
+	CaseOpened            EventKind = "case_opened"
+	CaseAdvanced          EventKind = "case_advanced"
 )
 
 // Event is one change as the audit log keeps it. Its stored bytes are hashed,

@@ -42,7 +42,7 @@ func mayUse(by Actor, p evaluators.Power, f evaluators.Filing, now time.Time) (e
 // mayEnd asks, of a decision that ends something, whether the actor keeps every
 // filing it hits.
 func mayEnd(by Actor, d evaluators.Decision, filed []evaluators.Filing, now time.Time) error {
-	if d.Kind != evaluators.ExitOrdered && d.Kind != evaluators.ExitVoluntary {
+	if d.Kind != evaluators.ExitOrdered && d.Kind != evaluators.ExitVoluntary && d.Kind != evaluators.ExitExpired {
 		return nil
 	}
 	for _, f := range filed {

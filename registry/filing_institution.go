@@ -34,7 +34,7 @@ func (r *Registry) ReadmitInstitution(ctx context.Context, by Actor, id string, 
 		return evaluators.Institution{}, err
 	}
 	return r.changeInstitution(ctx, by, id, InstitutionReadmitted, func(inst evaluators.Institution, past []evaluators.Decision, now time.Time) (evaluators.Institution, any, error) {
-		next, err := inst.Readmit(past, inst.Bars, in, now)
+		next, err := inst.Readmit(past, in, now)
 		if err != nil {
 			return next, nil, err
 		}

@@ -10,6 +10,7 @@ import (
 
 	"bajigong/credentials"
 	"bajigong/evaluators"
+	"bajigong/evaluators/cases"
 	"bajigong/evaluators/numbering"
 	"bajigong/internal/fail"
 	"bajigong/internal/invented"
@@ -129,12 +130,21 @@ func TestWhatTheLocalAuthorityMay(t *testing.T) {
 	shrink := evaluators.ScopeChange{Kind: evaluators.Shrink, Items: registrytest.Scope()[:1], From: today, Document: "d"}
 	_, err := e.ChangeScope(bg, county, who.Filing.ID, shrink)
 	wantCode(t, "scope", err, "not_filing_authority")
-	_, err = e.RecordDecision(bg, county, evaluators.Decision{Target: evaluators.Target{Institution: who.Institution.ID, Filing: who.Filing.ID}, Kind: evaluators.ExitOrdered,
+	_, err = e.RecordDecision(bg, county, evaluators.Decision{Target: evaluators.Target{Institution: who.Institution.ID, Filing: who.Filing.ID}, Kind: evaluators.ExitVoluntary,
 		Effective: today, Document: "d", Basis: "b"})
-	wantCode(t, "removal", err, "not_filing_authority")
-	_, err = e.RecordDecision(bg, county, evaluators.Decision{Target: evaluators.Target{Institution: who.Institution.ID}, Kind: evaluators.ExitOrdered,
+	wantCode(t, "the end of a filing", err, "not_filing_authority")
+	_, err = e.RecordDecision(bg, county, evaluators.Decision{Target: evaluators.Target{Institution: who.Institution.ID}, Kind: evaluators.ExitVoluntary,
 		Effective: today, Document: "d", Basis: "b"})
-	wantCode(t, "removal of the whole", err, "not_filing_authority")
+	wantCode(t, "the end of the whole", err, "not_filing_authority")
+	whole := evaluators.Target{Institution: who.Institution.ID}
+	removal := []cases.Measure{e.Measure(evaluators.ExitOrdered, whole)}
+	c := e.MustOpenCase(whole)
+	for _, step := range []cases.Step{{Kind: cases.Inquire, Text: "已调取资料"},
+		{Kind: cases.Notify, Document: "昆人社告〔2026〕1号", Basis: "b", Reason: "r", Measures: removal}, {Kind: cases.Statement, Text: "无异议"}} {
+		e.MustStep(county, c.ID, step)
+	}
+	_, err = e.AdvanceCase(bg, county, c.ID, cases.Step{Kind: cases.Decide, Document: "昆人社决〔2026〕1号", Basis: "b", Reason: "r", Measures: removal})
+	wantCode(t, "removal by a case of the county", err, "not_filing_authority")
 	in := who.Filing
 	in.ID, in.Site, in.Recorded, in.Bodies = "", "058399", time.Time{}, nil
 	_, err = e.RecordFiling(bg, county, in)
@@ -347,10 +357,7 @@ func TestReadmittedInstitution(t *testing.T) {
 	who := e.MustAdmit(1)
 	issued := e.MustCertificates(who, 0, 2)
 	today := standards.DateOf(e.Clock.Now())
-	if _, err := e.RecordDecision(bg, e.Authority, evaluators.Decision{Target: evaluators.Target{Institution: who.Institution.ID}, Kind: evaluators.ExitOrdered,
-		Effective: today, Document: "苏人社决〔2026〕1号", Basis: "b"}); err != nil {
-		t.Fatal(err)
-	}
+	e.MustRemove(who.Institution.ID)
 	e.Clock.Add(24 * time.Hour)
 	again := who.Filing
 	again.ID, again.From, again.Until, again.Recorded, again.Bodies = "", today.AddDays(1), today.AddDays(800), time.Time{}, nil

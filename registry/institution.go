@@ -19,15 +19,24 @@ func filingByID(rd kv.Reader, id string) (evaluators.Filing, error) {
 	return need(rd, filings, kv.Key(id), "filing", "备案", id)
 }
 
-// maxDecisions bounds what is read to decide on one institution.
+// maxDecisions bounds what is read in one scan to decide on one institution.
 const maxDecisions = 1000
 
-// decisionsOf returns every decision on an institution, in the order recorded.
-func decisionsOf(rd kv.Reader, institution string) ([]evaluators.Decision, error) {
+// decisionsOf returns every decision on an institution, in the order recorded:
+// all of them, since one left out may be the suspension that counts.
+func decisionsOf(rd kv.Reader, institution string) (out []evaluators.Decision, err error) {
 	rng := kv.Prefix(kv.Key(institution))
 	rng.Limit = maxDecisions
-	out, _, err := decisions.Scan(rd, rng)
-	return out, err
+	for {
+		page, next, err := decisions.Scan(rd, rng)
+		if err != nil {
+			return nil, err
+		}
+		if out = append(out, page...); next == nil {
+			return out, nil
+		}
+		rng.From = next
+	}
 }
 
 // filingsOf returns every filing of an institution.
@@ -59,7 +68,7 @@ type Institution struct {
 }
 
 // AdmitInstitution adds an institution 评价机构 to the register. Conflict: its
-// 统一社会信用代码 is there already.
+// 统一社会信用代码 is there already; blacklisted when that is why it may not return.
 func (r *Registry) AdmitInstitution(ctx context.Context, by Actor, in evaluators.Institution) (evaluators.Institution, error) {
 	in.ID = r.rand.id("i")
 	var out evaluators.Institution
@@ -78,9 +87,12 @@ func (r *Registry) AdmitInstitution(ctx context.Context, by Actor, in evaluators
 		if err != nil {
 			return err
 		}
-		if _, taken, err := institutions.Lookup(tx, indexInstitutionsByUSCC, kv.Key(i.USCC)); err != nil {
+		if there, taken, err := institutions.Lookup(tx, indexInstitutionsByUSCC, kv.Key(i.USCC)); err != nil {
 			return err
 		} else if taken {
+			if err := notBlacklisted(tx, there.ID); err != nil {
+				return err
+			}
 			return fail.New(fail.Conflict, "institution_exists", "an institution with the credit code %s is in the register", i.USCC).
 				In("统一社会信用代码 %s 的机构已在册", i.USCC)
 		}
@@ -164,67 +176,6 @@ func numbersFree(rd kv.Reader, f evaluators.Filing) error {
 		}
 	}
 	return nil
-}
-
-// RecordDecision records a suspension, its end, or an exit. What the decision
-// does to past certificates: nothing. Conflict: the institution's state does not
-// allow it.
-func (r *Registry) RecordDecision(ctx context.Context, by Actor, in evaluators.Decision) (evaluators.Decision, error) {
-	bad := append(append(impersonal("reason", in.Reason), impersonal("basis", in.Basis)...), impersonal("document", in.Document)...)
-	if len(bad) > 0 {
-		return evaluators.Decision{}, fail.New(fail.Invalid, "decision", "a decision is public and must not have an identity number in it").
-			In("决定会公开，不得写身份证号码").At(bad...)
-	}
-	id := r.rand.id("d")
-	var out evaluators.Decision
-	err := r.db.Update(ctx, func(tx kv.Tx) error {
-		out = evaluators.Decision{}
-		inst, filed, past, err := recorded(tx, in.Institution)
-		if err != nil {
-			return err
-		}
-		if err := may(by, DecideOnInstitutions, Object{Region: inst.Region}); err != nil {
-			return err
-		}
-		if id, again, err := repeated(tx, by, tx.Now()); err != nil || again {
-			if again {
-				out, err = need(tx, decisions, kv.Key(inst.ID, id), "decision", "决定", id)
-			}
-			return err
-		}
-		if err := mayEnd(by, in, filed, tx.Now()); err != nil {
-			return err
-		}
-		n, err := counter(tx, counterDecisions(inst.ID), 1)
-		if err != nil {
-			return err
-		}
-		setCounter(tx, counterDecisions(inst.ID), n+1)
-		// The id leads with the count, so that a scan gives the order of the log.
-		d := in
-		d.ID = fmt.Sprintf("d-%06d-%s", n, id[2:])
-		if d, err = evaluators.Decide(inst, filed, past, d, tx.Now()); err != nil {
-			return err
-		}
-		if err := decisions.Put(tx, d); err != nil {
-			return err
-		}
-		if _, err := r.appendEvent(tx, by, Event{Kind: DecisionRecorded, Object: d.ID, Institution: inst.ID, Detail: d}); err != nil {
-			return err
-		}
-		if err := r.signsAfterDecision(tx, d); err != nil {
-			return err
-		}
-		out = d
-		if err := remember(tx, by, d.ID); err != nil {
-			return err
-		}
-		return bump(tx, counterDirectory())
-	})
-	if err != nil {
-		return evaluators.Decision{}, fmt.Errorf("record decision: %w", err)
-	}
-	return out, nil
 }
 
 // InstitutionByID shows an institution with everything recorded on it.

@@ -3,6 +3,7 @@ package registry
 import (
 	"io/fs"
 
+	"bajigong/evaluators/cases"
 	"bajigong/evaluators/course"
 	"bajigong/evaluators/numbering"
 	"bajigong/evaluators/posts"
@@ -20,6 +21,7 @@ type Rules struct {
 	Signs       rulefile.Set[signs.Rules]     // thresholds of the signs of fraud
 	Relations   rulefile.Set[relations.Rules] // who files and who supervises
 	Numbering   rulefile.Set[numbering.Rules] // who gives certificates their numbers
+	Cases       rulefile.Set[cases.Rules]     // cases and measures
 }
 
 // EmbeddedRules returns the files that come with the product.
@@ -40,6 +42,9 @@ func EmbeddedRules() (r Rules, err error) {
 		return r, err
 	}
 	if r.Numbering, err = numbering.Embedded(); err != nil {
+		return r, err
+	}
+	if r.Cases, err = cases.Embedded(); err != nil {
 		return r, err
 	}
 	return r, nil
@@ -70,6 +75,9 @@ func (r Rules) With(own fs.FS) (Rules, error) {
 		return r, err
 	}
 	if r.Numbering, err = overlay(r.Numbering, own, "numbering"); err != nil {
+		return r, err
+	}
+	if r.Cases, err = overlay(r.Cases, own, "cases"); err != nil {
 		return r, err
 	}
 	return r, nil

@@ -2,9 +2,11 @@ package registry
 
 import (
 	"encoding/binary"
+	"fmt"
 	"time"
 
 	"bajigong/evaluators"
+	"bajigong/evaluators/cases"
 	"bajigong/evaluators/signs"
 	"bajigong/internal/kv"
 	"bajigong/standards"
@@ -44,6 +46,8 @@ import (
 //	draw_populations         draw                             drawPopulation
 //	inspections              draw, session                    signs.Inspection
 //	applications             id                               evaluators.Application
+//	cases                    id                               cases.Case
+//	publications             published, decision              PublishedDecision
 //	requests                 actor, route, key                Request (Idempotency-Key, 30 days)
 //	norms                    id                               standards.Norm (评价规范, one version)
 //	events, log_*            see registry/auditlog
@@ -76,6 +80,8 @@ const (
 	tableDrawPopulations  kv.Table = "draw_populations"
 	tableInspections      kv.Table = "inspections"
 	tableApplications     kv.Table = "applications"
+	tableCases            kv.Table = "cases"
+	tablePublications     kv.Table = "publications"
 	tableRequests         kv.Table = "requests"
 	tableNorms            kv.Table = "norms"
 
@@ -110,6 +116,11 @@ const (
 	indexApplicationsByInstitution kv.Table = "applications_by_institution" // institution, id
 	indexApplicationsOpen          kv.Table = "applications_open"           // 备案机关, time of application, id
 	indexApplicationsPending       kv.Table = "applications_pending"        // institution, id; open ones
+	indexCasesByRegion             kv.Table = "cases_by_region"             // region, opened, id
+	indexCasesByState              kv.Table = "cases_by_state"              // state, region, opened, id
+	indexCasesByInstitution        kv.Table = "cases_by_institution"        // institution, opened, id
+	indexCasesByPerson             kv.Table = "cases_by_person"             // person, id
+	indexPublicationsByID          kv.Table = "publications_by_decision"    // decision
 	indexRequestsByExpiry          kv.Table = "requests_by_expiry"          // expiry, actor, route, key
 	indexNormsByInstitution        kv.Table = "norms_by_institution"        // institution, id
 	indexNormsBySeries             kv.Table = "norms_by_series"             // series, version
@@ -309,6 +320,37 @@ var (
 			}},
 		},
 	}
+	caseRecords = kv.Records[cases.Case]{
+		Table: tableCases,
+		Key:   func(c cases.Case) []byte { return kv.Key(c.ID) },
+		Indexes: []kv.Index[cases.Case]{
+			{Table: indexCasesByRegion, Keys: func(c cases.Case) [][]byte {
+				return [][]byte{kv.Key(c.Region, uint64(c.Opened.Unix()), c.ID)}
+			}},
+			{Table: indexCasesByState, Keys: func(c cases.Case) [][]byte {
+				return [][]byte{kv.Key(c.State, c.Region, uint64(c.Opened.Unix()), c.ID)}
+			}},
+			{Table: indexCasesByInstitution, Keys: func(c cases.Case) [][]byte {
+				if c.Subject.Institution() == "" {
+					return nil
+				}
+				return [][]byte{kv.Key(c.Subject.Institution(), uint64(c.Opened.Unix()), c.ID)}
+			}},
+			{Table: indexCasesByPerson, Keys: func(c cases.Case) [][]byte {
+				if c.Subject.Person == "" {
+					return nil
+				}
+				return [][]byte{kv.Key(c.Subject.Person, c.ID)}
+			}},
+		},
+	}
+	publications = kv.Records[PublishedDecision]{
+		Table: tablePublications,
+		Key:   func(p PublishedDecision) []byte { return kv.Key(uint64(p.Published.Unix()), p.Decision) },
+		Indexes: []kv.Index[PublishedDecision]{
+			{Table: indexPublicationsByID, Unique: true, Keys: func(p PublishedDecision) [][]byte { return [][]byte{kv.Key(p.Decision)} }},
+		},
+	}
 	requests = kv.Records[Request]{
 		Table: tableRequests,
 		Key:   func(q Request) []byte { return kv.Key(q.Account, q.Route, q.Key) },
@@ -419,4 +461,10 @@ var applications = kv.Records[evaluators.Application]{
 			return [][]byte{kv.Key(a.Institution, a.ID)}
 		}},
 	},
+}
+
+// ?? 	"fmt"
+// sealedCaseText is the text of a step of a case, counted from 0.
+func sealedCaseText(id string, step int) sealedPlace {
+	return sealedPlace{tableCases, kv.Key(id), fmt.Sprintf("step-%d", step)}
 }

@@ -180,7 +180,7 @@ func (c Certificate) reasons(n int) (out []credentials.Reason, since standards.D
 // notEntitled tells a certificate that came after its institution had to stop
 // from one that its filing never covered.
 func notEntitled(e evaluators.Entitlement) credentials.Reason {
-	for _, late := range []evaluators.Reason{evaluators.ReasonSuspended, evaluators.ReasonExited, evaluators.ReasonRemoved} {
+	for _, late := range []evaluators.Reason{evaluators.ReasonSuspended, evaluators.ReasonExited, evaluators.ReasonRemoved, evaluators.ReasonFinishOver} {
 		if slices.Contains(e.Reasons, late) {
 			return credentials.ReasonReceivedTooLate
 		}
@@ -227,13 +227,14 @@ func (r *Registry) issuer(rd kv.Reader, c Certificate, received, now time.Time) 
 	if err != nil {
 		return nil, err
 	}
-	out.StatusAtIssue = institutionStatus(evaluators.StatusAtIssue(f.InLine(filed, c.Issued, received), ds, c.Occupation, c.Issued, received))
-	out.StatusNow = institutionStatus(evaluators.StatusNow(f.InLine(filed, today, now), ds, c.Occupation, now))
+	part := evaluators.Part{Occupation: c.Occupation, Trade: c.Trade, Level: c.Level}
+	out.StatusAtIssue = institutionStatus(f.InLine(filed, c.Issued, received).Standing(ds, part, c.Issued, received))
+	out.StatusNow = institutionStatus(f.InLine(filed, today, now).Standing(ds, part, today, now))
 	return &out, nil
 }
 
 var institutionStatuses = map[evaluators.Status]credentials.InstitutionStatus{
-	evaluators.Registered: credentials.Filed, evaluators.Filed: credentials.Filed,
+	evaluators.Registered: credentials.Filed, evaluators.Filed: credentials.Filed, evaluators.Rectifying: credentials.Rectifying,
 	evaluators.Suspended: credentials.InstitutionOnHold, evaluators.Exited: credentials.InstitutionExited,
 	evaluators.Removed: credentials.FilingRemoved, evaluators.Expired: credentials.FilingExpired,
 	evaluators.Terminated: credentials.FilingEnded, evaluators.NotFiled: credentials.InstitutionUnknown,

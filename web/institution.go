@@ -37,18 +37,25 @@ type newFiling struct {
 	SiteRegion  string                   `json:"site_region,omitempty"` // six digits; the institution's own when absent
 }
 
-// newDecision is a decision to be recorded. Filing and Occupation narrow what it
-// hits.
+// newDecision is a decision to be recorded. Filing or Site, Occupation, Trade and
+// Levels narrow what it hits.
 type newDecision struct {
-	Institution    string          `json:"institution"`
-	Filing         string          `json:"filing,omitempty"`
-	Occupation     string          `json:"occupation,omitempty"`
-	Kind           evaluators.Kind `json:"kind"`
-	Effective      standards.Date  `json:"effective"`
-	Document       string          `json:"document,omitempty"`
-	Basis          string          `json:"basis"`
-	Reason         string          `json:"reason,omitempty"`
-	FinishSessions []string        `json:"finish_sessions,omitempty"`
+	Institution    string             `json:"institution"`
+	Filing         string             `json:"filing,omitempty"`
+	Province       string             `json:"province,omitempty"`
+	Site           string             `json:"site,omitempty"`
+	Occupation     string             `json:"occupation,omitempty"`
+	Trade          string             `json:"trade,omitempty"`
+	Levels         standards.LevelSet `json:"levels,omitempty"`
+	Kind           evaluators.Kind    `json:"kind"`
+	Effective      standards.Date     `json:"effective"`
+	Until          standards.Date     `json:"until,omitempty"`
+	Due            standards.Date     `json:"due,omitempty"`
+	Document       string             `json:"document,omitempty"`
+	Basis          string             `json:"basis"`
+	Reason         string             `json:"reason,omitempty"`
+	FinishSessions []string           `json:"finish_sessions,omitempty"`
+	FinishUntil    standards.Date     `json:"finish_until,omitempty"`
 }
 
 // filingView is a filing with where it stands today.
@@ -87,8 +94,10 @@ func (s *Server) recordFiling(c *call, in newFiling) (evaluators.Filing, error) 
 
 func (s *Server) recordDecision(c *call, in newDecision) (evaluators.Decision, error) {
 	return s.reg.RecordDecision(c.ctx, c.by, evaluators.Decision{
-		Target: evaluators.Target{Institution: in.Institution, Filing: in.Filing, Occupation: in.Occupation},
-		Kind:   in.Kind, Effective: in.Effective, Document: in.Document, Basis: in.Basis, Reason: in.Reason, FinishSessions: in.FinishSessions})
+		Target: evaluators.Target{Institution: in.Institution, Filing: in.Filing, Province: in.Province, Site: in.Site,
+			Occupation: in.Occupation, Trade: in.Trade, Levels: in.Levels},
+		Kind: in.Kind, Effective: in.Effective, Until: in.Until, Due: in.Due, Document: in.Document, Basis: in.Basis, Reason: in.Reason,
+		FinishSessions: in.FinishSessions, FinishUntil: in.FinishUntil})
 }
 
 func (s *Server) institutions(c *call, _ none) (list[institutionView], error) {

@@ -14,6 +14,7 @@ import (
 
 	"bajigong/credentials"
 	"bajigong/evaluators"
+	"bajigong/evaluators/cases"
 	"bajigong/registry"
 	"bajigong/standards"
 )
@@ -179,6 +180,10 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[registry.Role]():              texts(registry.Roles()),
 	reflect.TypeFor[evaluators.Kind]():            texts(evaluators.Kinds()),
 	reflect.TypeFor[evaluators.Status]():          texts(evaluators.Statuses()),
+	reflect.TypeFor[cases.State]():                texts(cases.States()),
+	reflect.TypeFor[cases.StepKind]():             texts(append([]cases.StepKind{cases.Opening}, cases.StepKinds()...)),
+	reflect.TypeFor[cases.OriginKind]():           texts(cases.Origins()),
+	reflect.TypeFor[cases.Outcome]():              {string(cases.Upheld), string(cases.Revoked)},
 	reflect.TypeFor[evaluators.Class]():           {string(evaluators.Employer), string(evaluators.Social)},
 	reflect.TypeFor[credentials.Reason]():         texts(credentials.Reasons()),
 	reflect.TypeFor[credentials.Band]():           {"good", "bad", "caution", "unproven"},

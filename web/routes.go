@@ -106,7 +106,7 @@ var (
 
 // routes is the table. Its order is that of the document.
 func routes() []route {
-	return slices.Concat(pageRoutes(), publicRoutes(), trustRoutes(), authorityRoutes(), sessionRoutes(), filingRoutes(), signRoutes(), normRoutes(), postRoutes(), certificateRoutes(), claimRoutes(), operatorRoutes())
+	return slices.Concat(pageRoutes(), publicRoutes(), trustRoutes(), authorityRoutes(), sessionRoutes(), caseRoutes(), filingRoutes(), signRoutes(), normRoutes(), postRoutes(), certificateRoutes(), claimRoutes(), operatorRoutes())
 }
 
 func pageRoutes() []route {
@@ -190,7 +190,8 @@ func authorityRoutes() []route {
 		{Method: "POST", Path: "/api/v1/institutions", Success: 201, Idempotent: withKey, Summary: "Admit an institution", endpoint: api((*Server).admitInstitution)},
 		{Method: "GET", Path: "/api/v1/institutions/{id}", Summary: "An institution with all that is recorded on it", endpoint: api((*Server).institution)},
 		{Method: "POST", Path: "/api/v1/filings", Success: 201, Idempotent: withKey, Summary: "Record a filing of an institution", endpoint: api((*Server).recordFiling)},
-		{Method: "POST", Path: "/api/v1/decisions", Success: 201, Idempotent: withKey, Summary: "Record a suspension, its end, or an exit", endpoint: api((*Server).recordDecision)},
+		{Method: "POST", Path: "/api/v1/decisions", Success: 201, Idempotent: withKey, Summary: "Record a measure that needs no case by its rule: a suspension, its end, an order to rectify, an exit of its own",
+			Description: "409 case_needed: the kind is decided in a case.", endpoint: api((*Server).recordDecision)},
 		{Method: "POST", Path: "/api/v1/accounts", Success: 201, Idempotent: withKey, Summary: "Make an account", endpoint: api((*Server).createAccount)},
 		{Method: "POST", Path: "/api/v1/keys", Success: 201, Idempotent: notIdempotent, Summary: "Make an API key; its secret is shown this once", endpoint: api((*Server).issueKey)},
 		{Method: "DELETE", Path: "/api/v1/keys/{id}", Summary: "Revoke an API key", endpoint: api((*Server).revokeKey)},
