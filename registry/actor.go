@@ -83,14 +83,18 @@ const (
 	SuspendSites         Action = "suspend sites" // 属地监管机关 too
 	RunCases             Action = "run cases"
 	ReadCase             Action = "read a case"
-	AnswerCase           Action = "answer in a case" // 陈述申辩, 整改报告, 申请复核
+	AnswerCase           Action = "answer in a case"                    // 陈述申辩, 整改报告, 申请复核
+	KeepCredit           Action = "keep credit and stars"               // 信用, 星级
+	AnswerAssessment     Action = "answer an assessment"                // 自评, 异议
+	KeepTaskLists        Action = "keep task lists for subsidised work" // 承接补贴任务名单
+	KeepIntegrity        Action = "keep integrity files of persons"     // 诚信档案
 )
 
 // Actions lists every action, for the table test of may.
 func Actions() []Action {
 	return []Action{ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, RunSessions, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals,
 		ReadCertificate, VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere,
-		ManagePosts, FilePosts, ReadPosts, ReadPerson, UseClaims, ReadClaim, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, AnswerInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase}
+		ManagePosts, FilePosts, ReadPosts, ReadPerson, UseClaims, ReadClaim, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, AnswerInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity}
 }
 
 // Object is what an action is about. Empty fields belong to nobody.
@@ -105,8 +109,10 @@ type Object struct {
 //
 //	operator     accounts, institutions and decisions; reads; no certificate, session or claim
 //	authority    institutions, sessions and certificates of its region; accounts;
-//	             filings as far as its relation to each allows (mayUse)
-//	institution  its own sessions and certificates; cancels, never voids; applies
+//	             filings as far as its relation to each allows (mayUse); credit,
+//	             stars, task lists and integrity files
+//	institution  its own sessions and certificates; cancels, never voids; applies;
+//	             answers its assessments
 //	payer        claims of its own
 //	auditor      reads
 func may(by Actor, do Action, about Object) error {
@@ -132,13 +138,13 @@ func allowed(by Actor, do Action, about Object) bool {
 	if by.has(RoleAuthority) && governs(by.Region, about.Region) {
 		switch do {
 		case ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals, ReadCertificate,
-			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, FilePosts, ReadPosts, ReadPerson, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase:
+			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, FilePosts, ReadPosts, ReadPerson, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity:
 			return true
 		}
 	}
 	if by.has(RoleInstitution) && by.Organisation != "" && by.Organisation == about.Institution {
 		switch do {
-		case ReadInstitution, RunSessions, ReadSession, ReadCandidates, DecideAppeals, ReadCertificate, CancelCertificate, ReissueCertificate, RegisterElsewhere, ManagePosts, ReadPosts, FileNorms, ReadInspection, AnswerInspection, ApplyForFiling, ReadCase, AnswerCase:
+		case ReadInstitution, RunSessions, ReadSession, ReadCandidates, DecideAppeals, ReadCertificate, CancelCertificate, ReissueCertificate, RegisterElsewhere, ManagePosts, ReadPosts, FileNorms, ReadInspection, AnswerInspection, ApplyForFiling, ReadCase, AnswerCase, AnswerAssessment:
 			return true
 		}
 	}

@@ -73,6 +73,16 @@ const (
 	FilingSupervised      EventKind = "filing_supervised"
 	CaseOpened            EventKind = "case_opened"
 	CaseAdvanced          EventKind = "case_advanced"
+	CreditRecorded        EventKind = "credit_recorded"
+	CreditReviewed        EventKind = "credit_reviewed"
+	CreditReviewPublished EventKind = "credit_review_published"
+	StarsBegun            EventKind = "stars_begun"
+	StarsChanged          EventKind = "stars_changed"
+	TaskListMade          EventKind = "task_list_made"
+	TaskListEntered       EventKind = "task_list_entered"
+	TaskListRemoved       EventKind = "task_list_removed"
+	IntegrityRecorded     EventKind = "integrity_recorded"
+	IntegrityChanged      EventKind = "integrity_changed"
 )
 
 // Event is one change as the audit log keeps it. Its stored bytes are hashed,

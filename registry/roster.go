@@ -312,7 +312,15 @@ func (r *Registry) rosterProblems(ctx context.Context, about rosterCase, list []
 // the register has as somebody else's or as void, and too many certificates by the
 // same mode in one year.
 func (r *Registry) personProblems(rd kv.Reader, about rosterCase, page []entered, people []PersonID, known []bool) (bad []fail.Field, err error) {
+	bars, err := r.barredPersons(rd, people, about.session.ExamDate)
+	if err != nil {
+		return nil, err
+	}
 	for i, e := range page {
+		if bar, barred := bars[people[i]]; barred && known[i] {
+			bad = append(bad, fail.Field{Name: "姓名", Row: e.entry.Row, Code: "barred",
+				ZH: fmt.Sprintf("在禁考期内，至%s止（%s，诚信记录 %s）；有异议的可申诉", bar.Until.Chinese(), bar.Kind.ZH, bar.Entry), EN: fmt.Sprintf("is barred from exams until %s (%s, entry %s); an appeal can be filed", bar.Until, bar.Kind.EN, bar.Entry)})
+		}
 		found, err := r.broughtProblems(rd, e, people[i], known[i])
 		if err != nil {
 			return nil, err

@@ -5,6 +5,7 @@ import (
 
 	"bajigong/evaluators/cases"
 	"bajigong/evaluators/course"
+	"bajigong/evaluators/credit"
 	"bajigong/evaluators/numbering"
 	"bajigong/evaluators/posts"
 	"bajigong/evaluators/relations"
@@ -22,6 +23,7 @@ type Rules struct {
 	Relations   rulefile.Set[relations.Rules] // who files and who supervises
 	Numbering   rulefile.Set[numbering.Rules] // who gives certificates their numbers
 	Cases       rulefile.Set[cases.Rules]     // cases and measures
+	Credit      credit.Sets                   // credit, stars, task lists, integrity
 }
 
 // EmbeddedRules returns the files that come with the product.
@@ -45,6 +47,9 @@ func EmbeddedRules() (r Rules, err error) {
 		return r, err
 	}
 	if r.Cases, err = cases.Embedded(); err != nil {
+		return r, err
+	}
+	if r.Credit, err = credit.Embedded(); err != nil {
 		return r, err
 	}
 	return r, nil
@@ -78,6 +83,18 @@ func (r Rules) With(own fs.FS) (Rules, error) {
 		return r, err
 	}
 	if r.Cases, err = overlay(r.Cases, own, "cases"); err != nil {
+		return r, err
+	}
+	if r.Credit.Credit, err = overlay(r.Credit.Credit, own, "credit"); err != nil {
+		return r, err
+	}
+	if r.Credit.Stars, err = overlay(r.Credit.Stars, own, "stars"); err != nil {
+		return r, err
+	}
+	if r.Credit.Lists, err = overlay(r.Credit.Lists, own, "lists"); err != nil {
+		return r, err
+	}
+	if r.Credit.Integrity, err = overlay(r.Credit.Integrity, own, "integrity"); err != nil {
 		return r, err
 	}
 	return r, nil

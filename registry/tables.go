@@ -7,6 +7,7 @@ import (
 
 	"bajigong/evaluators"
 	"bajigong/evaluators/cases"
+	"bajigong/evaluators/credit"
 	"bajigong/evaluators/signs"
 	"bajigong/internal/kv"
 	"bajigong/standards"
@@ -48,6 +49,13 @@ import (
 //	applications             id                               evaluators.Application
 //	cases                    id                               cases.Case
 //	publications             published, decision              PublishedDecision
+//	credit_events            institution, id                  credit.Event; ids order as recorded
+//	credit_sums              institution, length, period      credit.Sum of a period
+//	credit_reviews           institution, year                credit.Review
+//	stars                    institution, id                  credit.Assessment; ids order as recorded
+//	task_lists               id                               credit.TaskList
+//	task_entries             institution, id                  credit.Entry
+//	integrity                kind, id of the subject          credit.IntegrityFile
 //	requests                 actor, route, key                Request (Idempotency-Key, 30 days)
 //	norms                    id                               standards.Norm (评价规范, one version)
 //	events, log_*            see registry/auditlog
@@ -82,6 +90,13 @@ const (
 	tableApplications     kv.Table = "applications"
 	tableCases            kv.Table = "cases"
 	tablePublications     kv.Table = "publications"
+	tableCreditEvents     kv.Table = "credit_events"
+	tableCreditSums       kv.Table = "credit_sums"
+	tableCreditReviews    kv.Table = "credit_reviews"
+	tableStars            kv.Table = "stars"
+	tableTaskLists        kv.Table = "task_lists"
+	tableTaskEntries      kv.Table = "task_entries"
+	tableIntegrity        kv.Table = "integrity"
 	tableRequests         kv.Table = "requests"
 	tableNorms            kv.Table = "norms"
 
@@ -121,6 +136,13 @@ const (
 	indexCasesByInstitution        kv.Table = "cases_by_institution"        // institution, opened, id
 	indexCasesByPerson             kv.Table = "cases_by_person"             // person, id
 	indexPublicationsByID          kv.Table = "publications_by_decision"    // decision
+	indexCreditEventsByYear        kv.Table = "credit_events_by_year"       // institution, credit year, effective day, id
+	indexCreditEventsBySubject     kv.Table = "credit_events_by_subject"    // institution, subject, id
+	indexStarsByID                 kv.Table = "stars_by_id"                 // id
+	indexStarsInPublicity          kv.Table = "stars_in_publicity"          // last day, institution, id
+	indexTaskEntriesByList         kv.Table = "task_entries_by_list"        // list, institution, id
+	indexTaskEntriesByID           kv.Table = "task_entries_by_id"          // id
+	indexIntegrityByEntry          kv.Table = "integrity_by_entry"          // id of the entry
 	indexRequestsByExpiry          kv.Table = "requests_by_expiry"          // expiry, actor, route, key
 	indexNormsByInstitution        kv.Table = "norms_by_institution"        // institution, id
 	indexNormsBySeries             kv.Table = "norms_by_series"             // series, version
@@ -351,6 +373,64 @@ var (
 			{Table: indexPublicationsByID, Unique: true, Keys: func(p PublishedDecision) [][]byte { return [][]byte{kv.Key(p.Decision)} }},
 		},
 	}
+	creditEvents = kv.Records[credit.Event]{
+		Table: tableCreditEvents,
+		Key:   func(e credit.Event) []byte { return kv.Key(e.Institution, e.ID) },
+		Indexes: []kv.Index[credit.Event]{
+			{Table: indexCreditEventsByYear, Keys: func(e credit.Event) [][]byte {
+				return [][]byte{kv.Key(e.Institution, uint64(e.Year), string(e.Effective), e.ID)}
+			}},
+			{Table: indexCreditEventsBySubject, Keys: func(e credit.Event) [][]byte {
+				return [][]byte{kv.Key(e.Institution, e.Subject, e.ID)}
+			}},
+		},
+	}
+	creditSums = kv.Records[credit.Sum]{
+		Table: tableCreditSums,
+		// The length tells the kinds of periods apart, so that each is a range.
+		Key: func(s credit.Sum) []byte { return kv.Key(s.Institution, uint64(len(s.Period)), s.Period) },
+	}
+	creditReviews = kv.Records[credit.Review]{
+		Table: tableCreditReviews,
+		Key:   func(v credit.Review) []byte { return kv.Key(v.Institution, uint64(v.Year)) },
+	}
+	stars = kv.Records[credit.Assessment]{
+		Table: tableStars,
+		Key:   func(a credit.Assessment) []byte { return kv.Key(a.Institution, a.ID) },
+		Indexes: []kv.Index[credit.Assessment]{
+			{Table: indexStarsByID, Unique: true, Keys: func(a credit.Assessment) [][]byte { return [][]byte{kv.Key(a.ID)} }},
+			{Table: indexStarsInPublicity, Keys: func(a credit.Assessment) [][]byte {
+				if a.State != credit.StarPublicised {
+					return nil
+				}
+				return [][]byte{kv.Key(string(a.Publicity.Until), a.Institution, a.ID)}
+			}},
+		},
+	}
+	taskLists = kv.Records[credit.TaskList]{
+		Table: tableTaskLists,
+		Key:   func(l credit.TaskList) []byte { return kv.Key(l.ID) },
+	}
+	taskEntries = kv.Records[credit.Entry]{
+		Table: tableTaskEntries,
+		Key:   func(e credit.Entry) []byte { return kv.Key(e.Institution, e.ID) },
+		Indexes: []kv.Index[credit.Entry]{
+			{Table: indexTaskEntriesByID, Unique: true, Keys: func(e credit.Entry) [][]byte { return [][]byte{kv.Key(e.ID)} }},
+			{Table: indexTaskEntriesByList, Keys: func(e credit.Entry) [][]byte { return [][]byte{kv.Key(e.List, e.Institution, e.ID)} }},
+		},
+	}
+	integrityFiles = kv.Records[credit.IntegrityFile]{
+		Table: tableIntegrity,
+		Key:   func(p credit.IntegrityFile) []byte { return kv.Key(string(p.Kind), p.ID) },
+		Indexes: []kv.Index[credit.IntegrityFile]{
+			{Table: indexIntegrityByEntry, Unique: true, Keys: func(p credit.IntegrityFile) (out [][]byte) {
+				for _, e := range p.Entries {
+					out = append(out, kv.Key(e.ID))
+				}
+				return out
+			}},
+		},
+	}
 	requests = kv.Records[Request]{
 		Table: tableRequests,
 		Key:   func(q Request) []byte { return kv.Key(q.Account, q.Route, q.Key) },
@@ -468,3 +548,13 @@ var applications = kv.Records[evaluators.Application]{
 func sealedCaseText(id string, step int) sealedPlace {
 	return sealedPlace{tableCases, kv.Key(id), fmt.Sprintf("step-%d", step)}
 }
+
+// counterCredit is the count of an institution's ledger.
+func counterCredit(institution string) []byte { return kv.Key("credit", institution) }
+
+// counterCreditYear is how many events of the ledger are of a credit year.
+func counterCreditYear(institution string, year int) []byte {
+	return kv.Key("credit-year", institution, uint64(year))
+}
+
+func counterStars(institution string) []byte { return kv.Key("stars", institution) }

@@ -15,6 +15,7 @@ import (
 	"bajigong/credentials"
 	"bajigong/evaluators"
 	"bajigong/evaluators/cases"
+	"bajigong/evaluators/credit"
 	"bajigong/registry"
 	"bajigong/standards"
 )
@@ -51,7 +52,7 @@ func document(table []route, rc registry.Config) ([]byte, error) {
 		"tags": []any{tag("verdict", "Is this certificate real, and is it good?"), tag("directory", "Institutions and occupations"),
 			tag("trust", "What verifiers need to check for themselves"), tag("authority", "Institutions, accounts and keys"),
 			tag("sessions", "From the plan to the certificates"), tag("certificates", "What becomes of a certificate"),
-			tag("claims", "Pay once"), tag("oversight", "Signs of fraud, reviews and random inspections"), tag("pages", "Pages for people"), tag("operation", "For operators")},
+			tag("claims", "Pay once"), tag("oversight", "Signs of fraud, reviews and random inspections"), tag("credit", "Credit, stars, lists for subsidised work, integrity files"), tag("pages", "Pages for people"), tag("operation", "For operators")},
 		"paths": paths,
 		"components": node{
 			"schemas":         schemas.components,
@@ -193,6 +194,9 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[registry.Origin]():            {"here", "elsewhere"},
 	reflect.TypeFor[registry.ChangeKind]():        {"void", "cancel", "suspend", "resume"},
 	reflect.TypeFor[standards.Level]():            levelCodes(),
+	reflect.TypeFor[credit.Origin]():              texts(credit.Origins()),
+	reflect.TypeFor[credit.StarState]():           texts(credit.StarStates()),
+	reflect.TypeFor[credit.IntegrityState]():      texts(credit.IntegrityStates()),
 }
 
 func texts[T ~string](values []T) (out []string) {
