@@ -33,7 +33,8 @@ type Filing struct {
 	Site        string         `json:"site"`     // 机构（站点）序列码, six digits given by the province
 	SiteName    string         `json:"site_name,omitempty"`
 	SiteAddress string         `json:"site_address,omitempty"`
-	Authority   string         `json:"authority"` // 备案机关 as a region of six digits; 000000 is the ministry
+	Region      string         `json:"region,omitempty"` // of the site, six digits; the institution's when it was not given
+	Authority   string         `json:"authority"`        // 备案机关 as a region of six digits; 000000 is the ministry
 	From        standards.Date `json:"from"`
 	Until       standards.Date `json:"until"`
 	Scope       []ScopeItem    `json:"scope"`
@@ -81,6 +82,9 @@ func (f Filing) target(occupation string) Target {
 // parts).
 func Admit(inst Institution, filed []Filing, decisions []Decision, in Filing, now time.Time) (Filing, error) {
 	in.Recorded = now.UTC()
+	if in.Region == "" {
+		in.Region = inst.Region
+	}
 	if err := refuse("filing_invalid", "备案信息有误", "the filing is not right", in.problems(inst)); err != nil {
 		return Filing{}, err
 	}
@@ -120,6 +124,7 @@ func (f Filing) problems(inst Institution) []fail.Field {
 	fs = append(fs, f.partProblems()...)
 	fs = append(fs, text("site_name", f.SiteName, false, 100, "站点名称", "name of the site")...)
 	fs = append(fs, text("site_address", f.SiteAddress, false, 200, "站点地址", "address of the site")...)
+	fs = append(fs, region("region", f.Region, "站点所在地区划代码", "region of the site")...)
 	fs = append(fs, f.authorityProblems()...)
 	if f.SiteRegion != "" {
 		fs = append(fs, region("site_region", f.SiteRegion, "站点所在地区划代码", "region of the site")...)

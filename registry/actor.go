@@ -88,13 +88,14 @@ const (
 	AnswerAssessment     Action = "answer an assessment"                // 自评, 异议
 	KeepTaskLists        Action = "keep task lists for subsidised work" // 承接补贴任务名单
 	KeepIntegrity        Action = "keep integrity files of persons"     // 诚信档案
+	ReadStatistics       Action = "read statistics"
 )
 
 // Actions lists every action, for the table test of may.
 func Actions() []Action {
 	return []Action{ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, RunSessions, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals,
 		ReadCertificate, VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere,
-		ManagePosts, FilePosts, ReadPosts, ReadPerson, UseClaims, ReadClaim, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, AnswerInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity}
+		ManagePosts, FilePosts, ReadPosts, ReadPerson, UseClaims, ReadClaim, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, AnswerInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics}
 }
 
 // Object is what an action is about. Empty fields belong to nobody.
@@ -131,14 +132,14 @@ func allowed(by Actor, do Action, about Object) bool {
 	if by.has(RoleOperator) {
 		switch do {
 		case ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, ReadSession, ReadCertificate, ReadEvents, CheckRegister,
-			ApplyForFiling, KeepFilings, SuspendSites, ReadCase:
+			ApplyForFiling, KeepFilings, SuspendSites, ReadCase, ReadStatistics:
 			return true
 		}
 	}
 	if by.has(RoleAuthority) && governs(by.Region, about.Region) {
 		switch do {
 		case ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals, ReadCertificate,
-			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, FilePosts, ReadPosts, ReadPerson, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity:
+			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, FilePosts, ReadPosts, ReadPerson, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics:
 			return true
 		}
 	}
@@ -156,7 +157,7 @@ func allowed(by Actor, do Action, about Object) bool {
 	}
 	if by.has(RoleAuditor) && governs(by.Region, about.Region) {
 		switch do {
-		case ReadInstitution, ReadSession, ReadCertificate, ReadClaim, ReadEvents, CheckRegister, ReadReview, ReadInspection, ReadCase:
+		case ReadInstitution, ReadSession, ReadCertificate, ReadClaim, ReadEvents, CheckRegister, ReadReview, ReadInspection, ReadCase, ReadStatistics:
 			return true
 		}
 	}

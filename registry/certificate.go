@@ -31,7 +31,7 @@ type Certificate struct {
 	Kind            standards.NumberKind `json:"kind"`
 	Origin          Origin               `json:"origin"`
 	Mode            policy.Mode          `json:"mode"`
-	Group           string               `json:"group,omitempty"` // 人员类别 of the candidate
+	Group           string               `json:"group,omitempty"` // 人员类别, see course.Group
 	Person          PersonID             `json:"person"`
 	Institution     string               `json:"institution,omitempty"` // id, when it is in this register
 	InstitutionName string               `json:"institution_name"`      // as at issue, as the paper shows it
@@ -350,6 +350,7 @@ func (r *Registry) ChangeCertificate(ctx context.Context, by Actor, number strin
 		if err := r.setStatus(tx, c); err != nil {
 			return err
 		}
+		changeToCount(tx, c)
 		out = c
 		return remember(tx, by, c.Number)
 	})

@@ -42,6 +42,8 @@ const CheckMaxProblems = 1000
 //  6. indexes and records agree, every sealed block opens
 //  7. cases and decisions name each other, what needs a notice had one and time
 //     to answer, and no filing was recorded while its institution was blacklisted
+//  8. the statistics are those of the ledger, but for what waits to be counted
+//  9. credit scores are those of the ledger of events
 func (r *Registry) Check(ctx context.Context, by Actor, progress func(part string)) (CheckReport, error) {
 	if err := may(by, CheckRegister, Object{Region: r.cfg.Region}); err != nil {
 		return CheckReport{}, err
@@ -58,6 +60,7 @@ func (r *Registry) Check(ctx context.Context, by Actor, progress func(part strin
 	}{
 		{"indexes", c.indexes}, {"certificates", c.certificates}, {"status lists", c.strayBits},
 		{"sealed blocks", c.sealed}, {"claims", c.claims}, {"cases", c.cases}, {"audit log", c.log}, {"credit", c.credit},
+		{"statistics", c.statistics},
 	}
 	for _, part := range parts {
 		if progress != nil {

@@ -24,6 +24,14 @@ import (
 // withCourse is a registry under the thin rules changed by fn.
 func withCourse(t *testing.T, fn func(*course.Rules)) *registrytest.Env {
 	t.Helper()
+	set := courseSet(t, fn)
+	return registrytest.New(t, registrytest.Options{Course: &set, Rerun: kvtest.Rerun(2)})
+}
+
+// courseSet are the thin rules with the modes, groups and steps of the embedded
+// ones, changed by fn.
+func courseSet(t *testing.T, fn func(*course.Rules)) rulefile.Set[course.Rules] {
+	t.Helper()
 	embedded, err := course.Embedded()
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +43,7 @@ func withCourse(t *testing.T, fn func(*course.Rules)) *registrytest.Env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return registrytest.New(t, registrytest.Options{Course: &set, Rerun: kvtest.Rerun(2)})
+	return set
 }
 
 func wantCode(t *testing.T, what string, err error, code string) {

@@ -209,6 +209,7 @@ func (r *Registry) arrive(tx kv.Tx, by Actor, a arrival) (Certificate, error) {
 	if err := versions.Put(tx, Version{Number: c.Number, N: 1, Created: tx.Now(), LogIndex: c.LogIndex}); err != nil {
 		return Certificate{}, err
 	}
+	certificateToCount(tx, c)
 	return c, r.vault.seal(tx, sealedVersion(c.Number, 1), a.paper)
 }
 

@@ -216,6 +216,7 @@ func (r *Registry) publish(ctx context.Context, by Actor, seen Batch) (Batch, er
 		if s, b, err = s.Publish(b, tx.Now()); err != nil {
 			return b, err
 		}
+		batchToCount(tx, b)
 		if err := r.putBatch(tx, by, s, b, BatchWasPublished); err != nil {
 			return b, err
 		}

@@ -6,6 +6,7 @@ import (
 	"bajigong/evaluators/cases"
 	"bajigong/evaluators/course"
 	"bajigong/evaluators/credit"
+	"bajigong/evaluators/figures"
 	"bajigong/evaluators/numbering"
 	"bajigong/evaluators/posts"
 	"bajigong/evaluators/relations"
@@ -24,6 +25,8 @@ type Rules struct {
 	Numbering   rulefile.Set[numbering.Rules] // who gives certificates their numbers
 	Cases       rulefile.Set[cases.Rules]     // cases and measures
 	Credit      credit.Sets                   // credit, stars, task lists, integrity
+	Fields      rulefile.Set[figures.Fields]
+	Targets     rulefile.Set[figures.Targets]
 }
 
 // EmbeddedRules returns the files that come with the product.
@@ -50,6 +53,12 @@ func EmbeddedRules() (r Rules, err error) {
 		return r, err
 	}
 	if r.Credit, err = credit.Embedded(); err != nil {
+		return r, err
+	}
+	if r.Fields, err = figures.EmbeddedFields(); err != nil {
+		return r, err
+	}
+	if r.Targets, err = figures.EmbeddedTargets(); err != nil {
 		return r, err
 	}
 	return r, nil
@@ -95,6 +104,12 @@ func (r Rules) With(own fs.FS) (Rules, error) {
 		return r, err
 	}
 	if r.Credit.Integrity, err = overlay(r.Credit.Integrity, own, "integrity"); err != nil {
+		return r, err
+	}
+	if r.Fields, err = overlay(r.Fields, own, "fields"); err != nil {
+		return r, err
+	}
+	if r.Targets, err = overlay(r.Targets, own, "targets"); err != nil {
 		return r, err
 	}
 	return r, nil

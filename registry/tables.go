@@ -8,6 +8,7 @@ import (
 	"bajigong/evaluators"
 	"bajigong/evaluators/cases"
 	"bajigong/evaluators/credit"
+	"bajigong/evaluators/figures"
 	"bajigong/evaluators/signs"
 	"bajigong/internal/kv"
 	"bajigong/standards"
@@ -56,6 +57,15 @@ import (
 //	task_lists               id                               credit.TaskList
 //	task_entries             institution, id                  credit.Entry
 //	integrity                kind, id of the subject          credit.IntegrityFile
+//	figure_due               "batch", id                      row of the last counted, 8 bytes
+//	                         "certificate", number            empty: registered from elsewhere
+//	                         "change", number, n              empty: its n-th change, from 1
+//	figure_cells             month, region, origin, class,    figures.Count, 5 × 8 bytes
+//	                         level, occupation, group, mode
+//	figure_sums              by, period, origin, region,      figures.Count, 5 × 8 bytes
+//	                         value, rank
+//	figure_issuers           institution, year, origin, level figures.Count, 5 × 8 bytes
+//	figure_people            year, person                     []figures.Fact
 //	requests                 actor, route, key                Request (Idempotency-Key, 30 days)
 //	norms                    id                               standards.Norm (评价规范, one version)
 //	events, log_*            see registry/auditlog
@@ -97,6 +107,11 @@ const (
 	tableTaskLists        kv.Table = "task_lists"
 	tableTaskEntries      kv.Table = "task_entries"
 	tableIntegrity        kv.Table = "integrity"
+	tableFigureDue        kv.Table = "figure_due"
+	tableFigureCells      kv.Table = "figure_cells"
+	tableFigureSums       kv.Table = "figure_sums"
+	tableFigureIssuers    kv.Table = "figure_issuers"
+	tableFigurePeople     kv.Table = "figure_people"
 	tableRequests         kv.Table = "requests"
 	tableNorms            kv.Table = "norms"
 
@@ -143,6 +158,8 @@ const (
 	indexTaskEntriesByList         kv.Table = "task_entries_by_list"        // list, institution, id
 	indexTaskEntriesByID           kv.Table = "task_entries_by_id"          // id
 	indexIntegrityByEntry          kv.Table = "integrity_by_entry"          // id of the entry
+	indexDirectory                 kv.Table = "directory_by_occupation"     // occupation or "", region, institution, filing
+	indexOccupationsByName         kv.Table = "occupations_by_name"         // name, code
 	indexRequestsByExpiry          kv.Table = "requests_by_expiry"          // expiry, actor, route, key
 	indexNormsByInstitution        kv.Table = "norms_by_institution"        // institution, id
 	indexNormsBySeries             kv.Table = "norms_by_series"             // series, version
@@ -176,6 +193,7 @@ var (
 		Indexes: []kv.Index[evaluators.Filing]{
 			{Table: indexFilingsByInstitution, Keys: func(f evaluators.Filing) [][]byte { return [][]byte{kv.Key(f.Institution, f.ID)} }},
 			{Table: indexFilingsByPrefix, Keys: func(f evaluators.Filing) [][]byte { return [][]byte{kv.Key(f.Prefix(), f.ID)} }},
+			{Table: indexDirectory, Keys: directoryEntries},
 		},
 	}
 	decisions = kv.Records[evaluators.Decision]{
@@ -185,6 +203,9 @@ var (
 	occupations = kv.Records[standards.Occupation]{
 		Table: tableOccupations,
 		Key:   func(o standards.Occupation) []byte { return kv.Key(o.Code) },
+		Indexes: []kv.Index[standards.Occupation]{
+			{Table: indexOccupationsByName, Keys: func(o standards.Occupation) [][]byte { return [][]byte{kv.Key(o.Name, o.Code)} }},
+		},
 	}
 	sessions = kv.Records[Session]{
 		Table: tableSessions,
@@ -543,7 +564,6 @@ var applications = kv.Records[evaluators.Application]{
 	},
 }
 
-// ?? 	"fmt"
 // sealedCaseText is the text of a step of a case, counted from 0.
 func sealedCaseText(id string, step int) sealedPlace {
 	return sealedPlace{tableCases, kv.Key(id), fmt.Sprintf("step-%d", step)}
@@ -558,3 +578,35 @@ func counterCreditYear(institution string, year int) []byte {
 }
 
 func counterStars(institution string) []byte { return kv.Key("stars", institution) }
+
+// directoryEntries: one for the filing at its place, under no occupation, and one
+// for each occupation that was ever in its scope; who reads asks the scope of the
+// day.
+func directoryEntries(f evaluators.Filing) [][]byte {
+	out := [][]byte{kv.Key("", f.Region, f.Institution, f.ID)}
+	for _, occupation := range f.Occupations() {
+		out = append(out, kv.Key(occupation, f.Region, f.Institution, f.ID))
+	}
+	return out
+}
+
+// Keys of the figures that statistics keep.
+func dueBatch(id string) []byte { return kv.Key("batch", id) }
+
+func dueCertificate(number string) []byte { return kv.Key("certificate", number) }
+
+func dueChange(number string, n int) []byte { return kv.Key("change", number, uint64(n)) }
+
+func figureCell(f figures.Fact) []byte {
+	return kv.Key(f.Month, f.Region, f.Origin, f.Class, f.Level, f.Occupation, f.Group, f.Mode)
+}
+
+func figureSum(s figures.Sum) []byte {
+	return kv.Key(s.By, s.Period, s.Origin, s.Region, s.Value, s.Rank)
+}
+
+func figureIssuer(i issuerFigure) []byte {
+	return kv.Key(i.institution, uint64(i.year), i.origin, i.level)
+}
+
+func figurePerson(year int, p PersonID) []byte { return kv.Key(uint64(year), p[:]) }

@@ -1,11 +1,6 @@
 package web
 
 import (
-	"context"
-	"sync"
-
-	"bajigong/credentials"
-	"bajigong/credentials/jws"
 	"bajigong/evaluators"
 	"bajigong/registry"
 	"bajigong/standards"
@@ -58,21 +53,6 @@ type newDecision struct {
 	FinishUntil    standards.Date     `json:"finish_until,omitempty"`
 }
 
-// filingView is a filing with where it stands today.
-type filingView struct {
-	evaluators.Filing
-	Prefix   string                        `json:"prefix"` // first 13 characters of its numbers
-	Status   credentials.InstitutionStatus `json:"status"`
-	ScopeNow []evaluators.InScope          `json:"scope_now"` // what it may examine today
-}
-
-// institutionView is an institution of the public directory.
-type institutionView struct {
-	registry.Institution
-	Filings   []filingView `json:"filings"`
-	Decisions *hidden      `json:"decisions,omitempty"`
-}
-
 func (s *Server) admitInstitution(c *call, in newInstitution) (evaluators.Institution, error) {
 	return s.reg.AdmitInstitution(c.ctx, c.by, evaluators.Institution{Name: in.Name, USCC: in.USCC, Region: in.Region})
 }
@@ -98,72 +78,6 @@ func (s *Server) recordDecision(c *call, in newDecision) (evaluators.Decision, e
 			Occupation: in.Occupation, Trade: in.Trade, Levels: in.Levels},
 		Kind: in.Kind, Effective: in.Effective, Until: in.Until, Due: in.Due, Document: in.Document, Basis: in.Basis, Reason: in.Reason,
 		FinishSessions: in.FinishSessions, FinishUntil: in.FinishUntil})
-}
-
-func (s *Server) institutions(c *call, _ none) (list[institutionView], error) {
-	page, err := c.page(pageMost)
-	if err != nil {
-		return list[institutionView]{}, err
-	}
-	out, next, err := s.institutionViews(c.ctx, page)
-	return listOf(out, next), err
-}
-
-// institutionViews is one page of the directory with the status of each filing.
-func (s *Server) institutionViews(ctx context.Context, page registry.Page) ([]institutionView, string, error) {
-	found, next, err := s.reg.Institutions(ctx, page)
-	if err != nil {
-		return nil, "", err
-	}
-	directory, err := s.directory.open(ctx, s.reg)
-	if err != nil {
-		return nil, "", err
-	}
-	now := s.reg.Config().Now()
-	today := string(standards.DateOf(now))
-	var out []institutionView
-	for _, inst := range found {
-		v := institutionView{Institution: inst, Filings: []filingView{}}
-		for _, f := range inst.Filings {
-			one := filingView{Filing: f, Prefix: f.Prefix(), ScopeNow: f.ScopeOn(standards.Date(today), now)}
-			if d, ok := directory.Institution(f.Prefix()); ok {
-				one.Status = d.StatusAt(today)
-			}
-			v.Filings = append(v.Filings, one)
-		}
-		out = append(out, v)
-	}
-	return out, next, nil
-}
-
-// directoryCache keeps the opened directory as long as the signed one is the
-// same text.
-type directoryCache struct {
-	mu     sync.Mutex
-	signed string
-	opened credentials.Directory
-}
-
-func (d *directoryCache) open(ctx context.Context, reg *registry.Registry) (credentials.Directory, error) {
-	signed, err := reg.Directory(ctx)
-	if err != nil {
-		return credentials.Directory{}, err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.signed == signed {
-		return d.opened, nil
-	}
-	keys, err := jws.NewKeySet(reg.Config().Keys.Public().Keys(jws.Directory)...)
-	if err != nil {
-		return credentials.Directory{}, err
-	}
-	opened, err := credentials.OpenDirectory(signed, keys)
-	if err != nil {
-		return credentials.Directory{}, err
-	}
-	d.signed, d.opened = signed, opened
-	return opened, nil
 }
 
 func (s *Server) occupations(c *call, _ none) (list[standards.Occupation], error) {

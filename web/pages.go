@@ -24,7 +24,7 @@ var notAcceptable = fail.New(fail.Invalid, "not_acceptable", "this address answe
 
 // pageNames are the templates, one for each kind of page. Each fills the "main"
 // of layout.html.
-var pageNames = []string{"home", "verdict", "verify", "directory", "publicity", "session", "error"}
+var pageNames = []string{"home", "verdict", "verify", "directory", "publicity", "session", "error", "institution", "statistics"}
 
 // pages renders templates. They are parsed once, when the server starts.
 type pages struct {
@@ -49,6 +49,7 @@ type page struct {
 	Site    *site
 	Path    string // of this page, for the switch of languages
 	query   url.Values
+	filters []string // names in the query that the other language and the next page keep
 	NoIndex bool
 	// Problems are what is wrong with a form, listed on top.
 	Problems []problemLine
@@ -151,26 +152,53 @@ func (p page) Href(path string) string {
 
 // Other is this page in the other language, with the rest of its query.
 func (p page) Other() string {
-	q := url.Values{}
-	for _, keep := range []string{"cursor"} {
-		if v := p.query.Get(keep); v != "" {
-			q.Set(keep, v)
-		}
+	q := p.kept()
+	if v := p.query.Get("cursor"); v != "" {
+		q.Set("cursor", v)
 	}
-	if p.Lang != credentials.EN {
-		q.Set("lang", "en")
+	if p.Lang == credentials.EN {
+		p.Lang = credentials.ZH
+	} else {
+		p.Lang = credentials.EN
 	}
-	if len(q) == 0 {
-		return p.Path
-	}
-	return p.Path + "?" + q.Encode()
+	return p.address(q)
 }
 
 // Following is the address of the following page of a list.
 func (p page) Following(cursor string) string {
-	q := url.Values{"cursor": {cursor}}
+	q := p.kept()
+	q.Set("cursor", cursor)
+	return p.address(q)
+}
+
+// Start is the first page of this list, with its filters.
+func (p page) Start() string { return p.address(p.kept()) }
+
+// With is the first page of this list with one filter set to another value.
+func (p page) With(name, value string) string {
+	q := p.kept()
+	q.Set(name, value)
+	return p.address(q)
+}
+
+// kept are the filters of this page.
+func (p page) kept() url.Values {
+	q := url.Values{}
+	for _, name := range p.filters {
+		if v := p.query.Get(name); v != "" {
+			q.Set(name, v)
+		}
+	}
+	return q
+}
+
+// address is this page with a query, in its language.
+func (p page) address(q url.Values) string {
 	if p.Lang == credentials.EN {
 		q.Set("lang", "en")
+	}
+	if len(q) == 0 {
+		return p.Path
 	}
 	return p.Path + "?" + q.Encode()
 }

@@ -29,7 +29,8 @@ func TestEveryTemplateIsShown(t *testing.T) {
 	s.MustPublicise(s.issuer, session, registrytest.CSV(5, 8))
 	s.Clock.Set(before.Add(50 * time.Hour))
 	paths := map[string]string{"home": "/", "verify": "/verify", "directory": "/directory", "publicity": "/publicity",
-		"session": "/publicity/" + session.ID, "verdict": "/c/" + string(issued[0].Handle), "error": "/nowhere"}
+		"session": "/publicity/" + session.ID, "verdict": "/c/" + string(issued[0].Handle), "error": "/nowhere",
+		"institution": "/directory/" + s.issuer.Institution.ID, "statistics": "/statistics"}
 	if len(paths) != len(pageNames) {
 		t.Errorf("%d pages, %d templates", len(paths), len(pageNames))
 	}
@@ -68,7 +69,7 @@ func TestEveryTemplateIsShown(t *testing.T) {
 					}
 				}
 			})
-			doc.Find("input, textarea").Each(func(_ int, in *goquery.Selection) {
+			doc.Find("input, textarea, select").Each(func(_ int, in *goquery.Selection) {
 				id, _ := in.Attr("id")
 				count(t, doc, "label[for='"+id+"']", 1)
 				if by, ok := in.Attr("aria-describedby"); ok {
@@ -344,7 +345,7 @@ func TestDirectoryPage(t *testing.T) {
 	// A suspension shows on the page and in the API.
 	s.do("authority", "POST", "/api/v1/decisions", newDecision{Institution: s.issuer.Institution.ID, Filing: s.issuer.Filing.ID, Kind: "suspend",
 		Effective: standards.DateOf(s.Clock.Now()), Document: "苏人社〔2026〕9号", Basis: "办法第十条"}).want(201)
-	all := into[list[institutionView]](s.get("", "/api/v1/institutions?limit=500").want(200))
+	all := into[registry.DirectoryPage](s.get("", "/api/v1/institutions?limit=500").want(200))
 	found := false
 	for _, inst := range all.Items {
 		if inst.ID == s.issuer.Institution.ID {

@@ -2,16 +2,20 @@ package web
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"bajigong/internal/kv"
 	"bajigong/registry"
 	"bajigong/registry/registrytest"
 	"bajigong/standards"
@@ -114,6 +118,7 @@ func (s *siteTest) scenery() []scene {
 	s.MustPublicise(other, plan, registrytest.CSV(100, 112))
 	s.Clock.Set(before.Add(50 * time.Hour))
 	c := issued[0]
+	years := s.statisticsScenery()
 	return []scene{
 		{"home", "/", nil, ""},
 		{"home-en", "/?lang=en", nil, ""},
@@ -129,8 +134,59 @@ func (s *siteTest) scenery() []scene {
 		{"unknown", "/c/0000000000000", nil, ""},
 		{"verify", "/verify", nil, ""},
 		{"directory", "/directory", nil, ""},
+		{"directory-filtered", "/directory?occupation=" + url.QueryEscape("电工") + "&level=senior&region=3205&status=filed", nil, ""},
+		{"directory-choices", "/directory?occupation=" + url.QueryEscape("工"), nil, ""},
+		{"directory-none", "/directory?region=33", nil, ""},
+		{"directory-wrong", "/directory?region=32a", nil, ""},
+		{"institution", "/directory/" + s.issuer.Institution.ID, nil, ""},
+		{"institution-en", "/directory/" + s.issuer.Institution.ID + "?lang=en", nil, ""},
+		{"statistics", "/statistics" + years, nil, ""},
+		{"statistics-en", "/statistics?lang=en", nil, ""},
 		{"publicity", "/publicity", nil, ""},
 		{"session", "/publicity/" + plan.ID, nil, ""},
 		{"missing", "/nowhere", nil, ""},
 	}
+}
+
+// statisticsScenery counts what was issued and puts figures of past years beside
+// it, as large as a province's, for as long as the test runs; it returns the query
+// for the year before.
+func (s *siteTest) statisticsScenery() string {
+	s.t.Helper()
+	if _, err := s.CountFigures(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
+	year := standards.DateOf(s.Clock.Now()).Year()
+	var invented [][]byte
+	s.t.Cleanup(func() {
+		_ = s.DB.Update(context.Background(), func(tx kv.Tx) error {
+			for _, key := range invented {
+				tx.Delete("figure_sums", key)
+			}
+			return nil
+		})
+	})
+	err := s.DB.Update(s.t.Context(), func(tx kv.Tx) error {
+		invented = nil
+		for back, all := range []uint64{1: 612_345, 2: 587_201, 3: 430_118} {
+			if back == 0 {
+				continue
+			}
+			for rank, part := range map[string]uint64{"all": 100, "high": 31, "junior": 38, "intermediate": 31, "senior": 24, "technician": 5, "senior_technician": 2} {
+				n := all * part / 100
+				var v []byte
+				for _, one := range []uint64{n, n * 94 / 100, 12, 3, n / 900} {
+					v = binary.BigEndian.AppendUint64(v, one)
+				}
+				key := kv.Key("total", strconv.Itoa(year-back), "here", registrytest.Region, "", rank)
+				invented = append(invented, key)
+				tx.Put("figure_sums", key, v)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return "?year=" + strconv.Itoa(year-1)
 }

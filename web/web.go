@@ -117,8 +117,6 @@ type Server struct {
 	end     context.CancelFunc
 	jobs    jobs
 	closing atomic.Bool
-
-	directory directoryCache
 }
 
 // New makes the server of a registry. It listens nowhere yet.

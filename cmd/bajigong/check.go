@@ -13,6 +13,7 @@ import (
 var checkParts = map[string]string{
 	"indexes": "索引与记录", "certificates": "证书", "status lists": "状态清单",
 	"sealed blocks": "密封的个人信息", "claims": "补贴申领", "audit log": "审计日志",
+	"statistics": "统计数据",
 }
 
 func checkCommand(w world) *cobra.Command {

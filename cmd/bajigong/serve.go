@@ -17,6 +17,9 @@ import (
 const (
 	// checkpointEvery is how often a server publishes the audit log's checkpoint.
 	checkpointEvery = time.Minute
+	// countEvery is how often it counts what was published since: how far
+	// statistics lag.
+	countEvery = 5 * time.Second
 	// shutdownGrace is how long requests may take to end after SIGTERM.
 	shutdownGrace = 20 * time.Second
 )
@@ -106,12 +109,18 @@ func background(ctx context.Context, reg *registry.Registry, log *slog.Logger) {
 	}
 	tick := time.NewTicker(checkpointEvery)
 	defer tick.Stop()
+	count := time.NewTicker(countEvery)
+	defer count.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 			publish()
+		case <-count.C:
+			if _, err := reg.CountFigures(ctx); err != nil && ctx.Err() == nil {
+				log.Error("statistics not counted; they lag until the next attempt", "error", err)
+			}
 		}
 	}
 }
