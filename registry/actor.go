@@ -89,13 +89,21 @@ const (
 	KeepTaskLists        Action = "keep task lists for subsidised work" // 承接补贴任务名单
 	KeepIntegrity        Action = "keep integrity files of persons"     // 诚信档案
 	ReadStatistics       Action = "read statistics"
+	ManageExaminers      Action = "manage examiners"       // cards that an authority gives, and measures on any
+	ManageExamStaff      Action = "manage exam staff"      // cards that an institution registers
+	ReadExaminer         Action = "read an examiner"       // the card, without who it is
+	NameExaminer         Action = "see who an examiner is" // name, masked document, telephone
+	RecordTies           Action = "record what an examiner avoids"
+	ArrangeSessions      Action = "arrange sessions"
+	SuperviseInside      Action = "report as internal supervisor"
+	SuperviseOutside     Action = "report as external supervisor"
 )
 
 // Actions lists every action, for the table test of may.
 func Actions() []Action {
 	return []Action{ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, RunSessions, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals,
 		ReadCertificate, VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere,
-		ManagePosts, FilePosts, ReadPosts, ReadPerson, UseClaims, ReadClaim, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, AnswerInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics}
+		ManagePosts, FilePosts, ReadPosts, ReadPerson, UseClaims, ReadClaim, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, AnswerInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseInside, SuperviseOutside}
 }
 
 // Object is what an action is about. Empty fields belong to nobody.
@@ -139,13 +147,13 @@ func allowed(by Actor, do Action, about Object) bool {
 	if by.has(RoleAuthority) && governs(by.Region, about.Region) {
 		switch do {
 		case ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals, ReadCertificate,
-			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, FilePosts, ReadPosts, ReadPerson, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics:
+			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, FilePosts, ReadPosts, ReadPerson, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseOutside:
 			return true
 		}
 	}
 	if by.has(RoleInstitution) && by.Organisation != "" && by.Organisation == about.Institution {
 		switch do {
-		case ReadInstitution, RunSessions, ReadSession, ReadCandidates, DecideAppeals, ReadCertificate, CancelCertificate, ReissueCertificate, RegisterElsewhere, ManagePosts, ReadPosts, FileNorms, ReadInspection, AnswerInspection, ApplyForFiling, ReadCase, AnswerCase, AnswerAssessment:
+		case ReadInstitution, RunSessions, ReadSession, ReadCandidates, DecideAppeals, ReadCertificate, CancelCertificate, ReissueCertificate, RegisterElsewhere, ManagePosts, ReadPosts, FileNorms, ReadInspection, AnswerInspection, ApplyForFiling, ReadCase, AnswerCase, AnswerAssessment, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseInside:
 			return true
 		}
 	}
@@ -157,7 +165,7 @@ func allowed(by Actor, do Action, about Object) bool {
 	}
 	if by.has(RoleAuditor) && governs(by.Region, about.Region) {
 		switch do {
-		case ReadInstitution, ReadSession, ReadCertificate, ReadClaim, ReadEvents, CheckRegister, ReadReview, ReadInspection, ReadCase, ReadStatistics:
+		case ReadInstitution, ReadSession, ReadCertificate, ReadClaim, ReadEvents, CheckRegister, ReadReview, ReadInspection, ReadCase, ReadStatistics, ReadExaminer:
 			return true
 		}
 	}

@@ -94,7 +94,7 @@ func (c *check) say(problem string) { c.problem("%s", problem) }
 func (c *check) indexes() error {
 	for _, table := range []func(kv.Reader, func(string)) error{
 		accounts.Check, apiKeys.Check, institutions.Check, filings.Check, decisions.Check, occupations.Check, sessions.Check,
-		candidates.Check, roster.Check, appeals.Check, batches.Check, certificates.Check, versions.Check, appointments.Check, apprentices.Check, claims.Check, requests.Check, norms.Check, signDays.Check, signPeople.Check, reviews.Check, examDays.Check, draws.Check, drawPopulations.Check, inspections.Check, applications.Check, caseRecords.Check, publications.Check, creditEvents.Check, creditSums.Check, creditReviews.Check, stars.Check, taskLists.Check, taskEntries.Check, integrityFiles.Check,
+		candidates.Check, roster.Check, appeals.Check, batches.Check, certificates.Check, versions.Check, appointments.Check, apprentices.Check, claims.Check, requests.Check, norms.Check, signDays.Check, signPeople.Check, reviews.Check, examDays.Check, draws.Check, drawPopulations.Check, inspections.Check, applications.Check, caseRecords.Check, publications.Check, creditEvents.Check, creditSums.Check, creditReviews.Check, stars.Check, taskLists.Check, taskEntries.Check, integrityFiles.Check, examinerCards.Check, examinerTies.Check, arrangements.Check, arrangementsPast.Check, supervisionReports.Check,
 	} {
 		if err := table(c.rd, c.say); err != nil {
 			return err

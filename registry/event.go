@@ -83,6 +83,16 @@ const (
 	TaskListRemoved       EventKind = "task_list_removed"
 	IntegrityRecorded     EventKind = "integrity_recorded"
 	IntegrityChanged      EventKind = "integrity_changed"
+	ExaminerRegistered    EventKind = "examiner_registered"
+	ExaminerRenewed       EventKind = "examiner_renewed"
+	ExaminerMeasured      EventKind = "examiner_measured" // suspended or revoked
+	ExaminerRestored      EventKind = "examiner_restored"
+	ExaminerAppealed      EventKind = "examiner_appealed"
+	AvoidanceRecorded     EventKind = "avoidance_recorded"
+	TeachingRecorded      EventKind = "teaching_recorded"
+	TieEnded              EventKind = "tie_ended"
+	SessionArranged       EventKind = "session_arranged"
+	SupervisionFiled      EventKind = "supervision_filed"
 )
 
 // Event is one change as the audit log keeps it. Its stored bytes are hashed,

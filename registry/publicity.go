@@ -31,6 +31,11 @@ func (r *Registry) StartPublicity(ctx context.Context, by Actor, session string)
 		if err != nil {
 			return err
 		}
+		if mode, _ := modeOf(rules, s.mode()); rules.Supervision && mode.Scores && s.State == SessionResults {
+			if err := r.mustBeSupervised(tx, s); err != nil {
+				return err
+			}
+		}
 		if s, err = s.Publicise(rules, r.cfg.Calendar, tx.Now()); err != nil {
 			return err
 		}

@@ -202,6 +202,11 @@ func (r *Registry) resultsContext(ctx context.Context, by Actor, session string)
 		if err := s.mustHaveRoster(out.rules, out.filing); err != nil {
 			return err
 		}
+		if out.rules.Arrangement && out.mode.Scores {
+			if err := r.mustBeArranged(rd, s); err != nil {
+				return err
+			}
+		}
 		out.parts, err = r.partsOf(rd, s)
 		return err
 	})

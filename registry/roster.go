@@ -312,6 +312,9 @@ func (r *Registry) rosterProblems(ctx context.Context, about rosterCase, list []
 // the register has as somebody else's or as void, and too many certificates by the
 // same mode in one year.
 func (r *Registry) personProblems(rd kv.Reader, about rosterCase, page []entered, people []PersonID, known []bool) (bad []fail.Field, err error) {
+	if bad, err = r.seatedProblems(rd, about.session, page, people, known); err != nil {
+		return nil, err
+	}
 	bars, err := r.barredPersons(rd, people, about.session.ExamDate)
 	if err != nil {
 		return nil, err
@@ -342,6 +345,26 @@ func (r *Registry) personProblems(rd kv.Reader, about rosterCase, page []entered
 		}
 	}
 	return bad, nil
+}
+
+// seatedProblems names candidates whom the people arranged for the session must
+// not examine, or who are among them. Somebody new to the register is neither.
+func (r *Registry) seatedProblems(rd kv.Reader, s Session, page []entered, people []PersonID, known []bool) (bad []fail.Field, err error) {
+	var asked []PersonID
+	var rows []int
+	for i, p := range people {
+		if known[i] {
+			asked, rows = append(asked, p), append(rows, page[i].entry.Row)
+		}
+	}
+	if len(asked) == 0 {
+		return nil, nil
+	}
+	bad, err = r.arrangementConflicts(rd, s, asked)
+	for i := range bad {
+		bad[i].Row = rows[bad[i].Row-1]
+	}
+	return bad, err
 }
 
 // broughtProblems compares certificates that a candidate brings with the register.

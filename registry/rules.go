@@ -6,6 +6,7 @@ import (
 	"bajigong/evaluators/cases"
 	"bajigong/evaluators/course"
 	"bajigong/evaluators/credit"
+	"bajigong/evaluators/examiners"
 	"bajigong/evaluators/figures"
 	"bajigong/evaluators/numbering"
 	"bajigong/evaluators/posts"
@@ -27,6 +28,7 @@ type Rules struct {
 	Credit      credit.Sets                   // credit, stars, task lists, integrity
 	Fields      rulefile.Set[figures.Fields]
 	Targets     rulefile.Set[figures.Targets]
+	People      rulefile.Set[examiners.Rules] // examiners, exam staff and supervisors
 }
 
 // EmbeddedRules returns the files that come with the product.
@@ -59,6 +61,9 @@ func EmbeddedRules() (r Rules, err error) {
 		return r, err
 	}
 	if r.Targets, err = figures.EmbeddedTargets(); err != nil {
+		return r, err
+	}
+	if r.People, err = examiners.Embedded(); err != nil {
 		return r, err
 	}
 	return r, nil
@@ -110,6 +115,9 @@ func (r Rules) With(own fs.FS) (Rules, error) {
 		return r, err
 	}
 	if r.Targets, err = overlay(r.Targets, own, "targets"); err != nil {
+		return r, err
+	}
+	if r.People, err = overlay(r.People, own, "people"); err != nil {
 		return r, err
 	}
 	return r, nil

@@ -8,6 +8,7 @@ import (
 	"bajigong/evaluators"
 	"bajigong/evaluators/cases"
 	"bajigong/evaluators/credit"
+	"bajigong/evaluators/examiners"
 	"bajigong/evaluators/figures"
 	"bajigong/evaluators/signs"
 	"bajigong/internal/kv"
@@ -66,6 +67,11 @@ import (
 //	                         value, rank
 //	figure_issuers           institution, year, origin, level figures.Count, 5 × 8 bytes
 //	figure_people            year, person                     []figures.Fact
+//	examiners                id                               examiners.Examiner (a card; who it is stands sealed)
+//	examiner_ties            person                           examiners.Ties
+//	arrangements             session                          Arrangement, the one that counts
+//	arrangements_past        session, n                       Arrangement, replaced
+//	supervision_reports      session, id                      examiners.Report
 //	requests                 actor, route, key                Request (Idempotency-Key, 30 days)
 //	norms                    id                               standards.Norm (评价规范, one version)
 //	events, log_*            see registry/auditlog
@@ -112,6 +118,11 @@ const (
 	tableFigureSums       kv.Table = "figure_sums"
 	tableFigureIssuers    kv.Table = "figure_issuers"
 	tableFigurePeople     kv.Table = "figure_people"
+	tableExaminers        kv.Table = "examiners"
+	tableExaminerTies     kv.Table = "examiner_ties"
+	tableArrangements     kv.Table = "arrangements"
+	tableArrangementsPast kv.Table = "arrangements_past"
+	tableSupervision      kv.Table = "supervision_reports"
 	tableRequests         kv.Table = "requests"
 	tableNorms            kv.Table = "norms"
 
@@ -160,6 +171,14 @@ const (
 	indexIntegrityByEntry          kv.Table = "integrity_by_entry"          // id of the entry
 	indexDirectory                 kv.Table = "directory_by_occupation"     // occupation or "", region, institution, filing
 	indexOccupationsByName         kv.Table = "occupations_by_name"         // name, code
+	indexExaminersByNumber         kv.Table = "examiners_by_number"         // institution (none for an authority's), number of the card
+	indexExaminersByPerson         kv.Table = "examiners_by_person"         // person, id
+	indexExaminersByRegion         kv.Table = "examiners_by_region"         // region, id
+	indexExaminersByInstitution    kv.Table = "examiners_by_institution"    // institution, id; of its own cards
+	indexExaminersByOccupation     kv.Table = "examiners_by_occupation"     // occupation, region, id
+	indexArrangementsByInstitution kv.Table = "arrangements_by_institution" // institution, exam date, session
+	indexArrangementsByPerson      kv.Table = "arrangements_by_person"      // person, exam date, session
+	indexRosterByEmployer          kv.Table = "rosters_by_employer"         // session, credit code, person
 	indexRequestsByExpiry          kv.Table = "requests_by_expiry"          // expiry, actor, route, key
 	indexNormsByInstitution        kv.Table = "norms_by_institution"        // institution, id
 	indexNormsBySeries             kv.Table = "norms_by_series"             // series, version
@@ -236,6 +255,14 @@ var (
 	roster = kv.Records[Entry]{
 		Table: tableRoster,
 		Key:   func(e Entry) []byte { return rosterKey(e.Session, e.Person) },
+		Indexes: []kv.Index[Entry]{
+			{Table: indexRosterByEmployer, Keys: func(e Entry) [][]byte {
+				if e.Employer == "" {
+					return nil
+				}
+				return [][]byte{kv.Key(e.Session, e.Employer, e.Person[:])}
+			}},
+		},
 	}
 	appeals = kv.Records[Appeal]{
 		Table: tableAppeals,
@@ -452,6 +479,54 @@ var (
 			}},
 		},
 	}
+	examinerCards = kv.Records[examiners.Examiner]{
+		Table: tableExaminers,
+		Key:   func(e examiners.Examiner) []byte { return kv.Key(e.ID) },
+		Indexes: []kv.Index[examiners.Examiner]{
+			{Table: indexExaminersByNumber, Unique: true, Keys: func(e examiners.Examiner) [][]byte { return [][]byte{kv.Key(e.Institution, e.Number)} }},
+			{Table: indexExaminersByPerson, Keys: func(e examiners.Examiner) [][]byte { return [][]byte{kv.Key(e.Person, e.ID)} }},
+			{Table: indexExaminersByRegion, Keys: func(e examiners.Examiner) [][]byte { return [][]byte{kv.Key(e.Region, e.ID)} }},
+			{Table: indexExaminersByInstitution, Keys: func(e examiners.Examiner) [][]byte {
+				if e.Institution == "" {
+					return nil
+				}
+				return [][]byte{kv.Key(e.Institution, e.ID)}
+			}},
+			{Table: indexExaminersByOccupation, Keys: func(e examiners.Examiner) (keys [][]byte) {
+				for _, o := range e.Occupations {
+					keys = append(keys, kv.Key(o, e.Region, e.ID))
+				}
+				return keys
+			}},
+		},
+	}
+	examinerTies = kv.Records[examiners.Ties]{
+		Table: tableExaminerTies,
+		Key:   func(t examiners.Ties) []byte { return kv.Key(t.Person) },
+	}
+	arrangements = kv.Records[Arrangement]{
+		Table: tableArrangements,
+		Key:   func(a Arrangement) []byte { return kv.Key(a.Session) },
+		Indexes: []kv.Index[Arrangement]{
+			{Table: indexArrangementsByInstitution, Keys: func(a Arrangement) [][]byte {
+				return [][]byte{kv.Key(a.Institution, string(a.ExamDate), a.Session)}
+			}},
+			{Table: indexArrangementsByPerson, Keys: func(a Arrangement) (keys [][]byte) {
+				for _, p := range a.persons() {
+					keys = append(keys, kv.Key(p, string(a.ExamDate), a.Session))
+				}
+				return keys
+			}},
+		},
+	}
+	arrangementsPast = kv.Records[Arrangement]{
+		Table: tableArrangementsPast,
+		Key:   func(a Arrangement) []byte { return kv.Key(a.Session, uint64(a.N)) },
+	}
+	supervisionReports = kv.Records[examiners.Report]{
+		Table: tableSupervision,
+		Key:   func(p examiners.Report) []byte { return kv.Key(p.Session, p.ID) },
+	}
 	requests = kv.Records[Request]{
 		Table: tableRequests,
 		Key:   func(q Request) []byte { return kv.Key(q.Account, q.Route, q.Key) },
@@ -610,3 +685,5 @@ func figureIssuer(i issuerFigure) []byte {
 }
 
 func figurePerson(year int, p PersonID) []byte { return kv.Key(uint64(year), p[:]) }
+
+func sealedExaminer(id string) sealedPlace { return sealedPlace{tableExaminers, kv.Key(id), "person"} }

@@ -16,6 +16,7 @@ import (
 	"bajigong/evaluators"
 	"bajigong/evaluators/cases"
 	"bajigong/evaluators/credit"
+	"bajigong/evaluators/examiners"
 	"bajigong/registry"
 	"bajigong/standards"
 )
@@ -197,6 +198,13 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[credit.Origin]():              texts(credit.Origins()),
 	reflect.TypeFor[credit.StarState]():           texts(credit.StarStates()),
 	reflect.TypeFor[credit.IntegrityState]():      texts(credit.IntegrityStates()),
+	reflect.TypeFor[examiners.Kind]():             texts(examiners.Kinds()),
+	reflect.TypeFor[examiners.Role]():             texts(examiners.Roles()),
+	reflect.TypeFor[examiners.Status]():           texts(examiners.Statuses()),
+	reflect.TypeFor[examiners.Action]():           texts(examiners.Actions()),
+	reflect.TypeFor[examiners.AppealState]():      texts(examiners.AppealStates()),
+	reflect.TypeFor[examiners.Side]():             texts(examiners.Sides()),
+	reflect.TypeFor[examiners.Outcome]():          texts(examiners.Outcomes()),
 }
 
 func texts[T ~string](values []T) (out []string) {

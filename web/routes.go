@@ -106,7 +106,7 @@ var (
 
 // routes is the table. Its order is that of the document.
 func routes() []route {
-	return slices.Concat(pageRoutes(), publicRoutes(), trustRoutes(), authorityRoutes(), sessionRoutes(), creditRoutes(), caseRoutes(), filingRoutes(), signRoutes(), normRoutes(), postRoutes(), certificateRoutes(), claimRoutes(), operatorRoutes())
+	return slices.Concat(pageRoutes(), publicRoutes(), trustRoutes(), authorityRoutes(), sessionRoutes(), examinerRoutes(), creditRoutes(), caseRoutes(), filingRoutes(), signRoutes(), normRoutes(), postRoutes(), certificateRoutes(), claimRoutes(), operatorRoutes())
 }
 
 func pageRoutes() []route {

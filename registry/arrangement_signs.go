@@ -1,0 +1,90 @@
+package registry
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"bajigong/evaluators/credit"
+	"bajigong/evaluators/examiners"
+	"bajigong/evaluators/signs"
+	"bajigong/internal/fail"
+	"bajigong/internal/kv"
+)
+
+// keptAway names people of a plan whom a decided case or an integrity file keeps
+// from examining on the day.
+func (r *Registry) keptAway(rd kv.Reader, plan examiners.Plan, f examiners.Facts) (bad []fail.Field, err error) {
+	var ids []string
+	for id := range f.Cards {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	bars, err := r.barredExaminers(rd, ids, f.ExamDate)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if bar, barred := bars[id]; barred {
+			bad = append(bad, fail.Field{Name: "people", Code: "barred", ZH: fmt.Sprintf("%s 在诚信记录（%s）期限内，至%s止不得参加考评", id, bar.Kind.ZH, bar.Until.Chinese()),
+				EN: fmt.Sprintf("%s may not examine until %s by an integrity file (%s)", id, bar.Until, bar.Kind.EN)})
+		}
+		for _, who := range []string{id, string(f.Cards[id].Person)} {
+			h, err := hindered(rd, who, f.ExamDate)
+			if err != nil {
+				return nil, err
+			}
+			if h != nil {
+				bad = append(bad, fail.Field{Name: "people", Code: "hindered", ZH: fmt.Sprintf("%s 受案件 %s 的处理措施限制（%s），不得参加考评", id, h.Case, h.Measure.Kind.Chinese()),
+					EN: fmt.Sprintf("%s is kept from examining by a measure (%s) of case %s", id, h.Measure.Kind.English(), h.Case)})
+				break
+			}
+		}
+	}
+	return bad, nil
+}
+
+// examinerDays is what the signs of fraud are asked after an arrangement: how much
+// the panel examines on that day everywhere, and how often it came in a row.
+func examinerDays(rd kv.Reader, rules examiners.Rules, a Arrangement, f examiners.Facts) (out []signs.ExaminerDay, err error) {
+	before := f.Before
+	for _, p := range a.inRoles(rules.Rotation.Roles) {
+		rng := kv.Prefix(kv.Key(p, string(a.ExamDate)))
+		rng.Limit = dayRead
+		same, _, err := arrangements.ScanIndex(rd, indexArrangementsByPerson, rng)
+		if err != nil {
+			return nil, err
+		}
+		d := signs.ExaminerDay{Examiner: string(p), Day: a.ExamDate, Sessions: len(same), InARow: 1}
+		for _, other := range same {
+			d.Candidates += other.Seats()
+		}
+		for _, h := range before {
+			if !slices.Contains(h.People, p) {
+				break
+			}
+			d.InARow++
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+// afterSupervision turns findings of the authority's supervisor into credit
+// events, where the checklist says which. What an institution finds in itself is
+// for itself to put right.
+func (r *Registry) afterSupervision(tx kv.Tx, by Actor, s Session, report examiners.Report) error {
+	if report.Side != examiners.SideExternal {
+		return nil
+	}
+	for _, f := range report.Findings {
+		if f.Credit == "" {
+			continue
+		}
+		if _, err := r.recordCredit(tx, by, credit.Event{Institution: s.Institution, Item: f.Credit, Effective: s.ExamDate,
+			Origin: credit.OriginSupervision, Reference: report.ID, Document: cmp.Or(report.Supervisor, report.ID), Basis: "督导报告：" + f.Code}); err != nil {
+			return fmt.Errorf("credit event of finding %s: %w", f.Code, err)
+		}
+	}
+	return nil
+}
