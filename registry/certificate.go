@@ -65,6 +65,9 @@ type Certificate struct {
 //	suspended  resume 恢复        valid
 //	suspended  void, cancel      voided, cancelled
 //	cancelled  void              voided (what should never have been is void even after it ended)
+//
+// Undoing a mass change (see MassChange) is no transition of this table: it gives
+// back exactly the status before it, whatever that was.
 type CertificateStatus string
 
 // The statuses.
@@ -84,6 +87,7 @@ const (
 	ChangeCancel  ChangeKind = "cancel"  // 注销: ends on its date
 	ChangeSuspend ChangeKind = "suspend" // 暂停: while under review
 	ChangeResume  ChangeKind = "resume"  // 恢复
+	ChangeUndo    ChangeKind = "undo"    // 撤回: a mass change is undone; no change of its own
 )
 
 // Change is one entry of a certificate's history. It is never removed.
@@ -95,6 +99,7 @@ type Change struct {
 	Document  string         `json:"document"` // 文号
 	Reason    string         `json:"reason"`   // public; no personal data
 	LogIndex  uint64         `json:"log_index"`
+	Mass      string         `json:"mass,omitempty"` // id of the mass change it is part of; then LogIndex is shared
 }
 
 // NewChange is what a change needs. Effective is today when empty; only a
@@ -114,7 +119,7 @@ var changeTable = map[ChangeKind]map[CertificateStatus]CertificateStatus{
 	ChangeResume:  {CertificateSuspended: CertificateValid},
 }
 
-var changeWords = map[ChangeKind]string{ChangeVoid: "撤销", ChangeCancel: "注销", ChangeSuspend: "暂停", ChangeResume: "恢复"}
+var changeWords = map[ChangeKind]string{ChangeVoid: "撤销", ChangeCancel: "注销", ChangeSuspend: "暂停", ChangeResume: "恢复", ChangeUndo: "撤回"}
 
 // Change is the rule: it answers the certificate with the change, Invalid when
 // the change is not complete, Conflict when the status does not allow it.
@@ -222,6 +227,11 @@ type Issued struct {
 	// StatusIndex is the place of its version in the status lists.
 	StatusIndex uint64 `json:"status_index"`
 	QR          string `json:"qr,omitempty"`
+	Employer    string `json:"employer,omitempty"` // 工作单位, where it is known
+	Photo       bool   `json:"photo,omitempty"`    // the register has one
+	// Corrections are those of this certificate, the oldest first. They are in
+	// the view of one certificate alone, not in lists.
+	Corrections []CorrectionRequest `json:"corrections,omitempty"`
 }
 
 func (r *Registry) issuedView(rd kv.Reader, c Certificate, received time.Time) (Issued, error) {
@@ -233,7 +243,8 @@ func (r *Registry) issuedView(rd kv.Reader, c Certificate, received time.Time) (
 	if err != nil {
 		return Issued{}, err
 	}
-	out := Issued{Certificate: c, Received: received, Handle: v.Handle, StatusIndex: v.Status, Name: p.Name, Document: p.Document.Masked()}
+	out := Issued{Certificate: c, Received: received, Handle: v.Handle, StatusIndex: v.Status, Name: p.Name, Document: p.Document.Masked(),
+		Employer: p.Employer, Photo: p.Photo != nil}
 	if v.Handle != "" {
 		out.QR = credentials.QRText(r.cfg.Origin, v.Handle, credentials.Token(p.Token))
 	}
@@ -254,7 +265,10 @@ func (r *Registry) CertificateByNumber(ctx context.Context, by Actor, number str
 		if err := may(by, ReadCertificate, Object{Institution: c.Institution, Region: c.Region}); err != nil {
 			return err
 		}
-		out, err = r.issuedView(rd, c, received)
+		if out, err = r.issuedView(rd, c, received); err != nil {
+			return err
+		}
+		out.Corrections, err = correctionsOf(rd, c.Number)
 		return err
 	})
 	return out, err

@@ -44,6 +44,8 @@ const CheckMaxProblems = 1000
 //     to answer, and no filing was recorded while its institution was blacklisted
 //  8. the statistics are those of the ledger, but for what waits to be counted
 //  9. credit scores are those of the ledger of events
+//  10. a certificate's status is that to which its changes lead, and each mass
+//     change has changed and given back as many certificates as it says
 func (r *Registry) Check(ctx context.Context, by Actor, progress func(part string)) (CheckReport, error) {
 	if err := may(by, CheckRegister, Object{Region: r.cfg.Region}); err != nil {
 		return CheckReport{}, err
@@ -94,7 +96,7 @@ func (c *check) say(problem string) { c.problem("%s", problem) }
 func (c *check) indexes() error {
 	for _, table := range []func(kv.Reader, func(string)) error{
 		accounts.Check, apiKeys.Check, institutions.Check, filings.Check, decisions.Check, occupations.Check, sessions.Check,
-		candidates.Check, roster.Check, appeals.Check, batches.Check, certificates.Check, versions.Check, appointments.Check, apprentices.Check, claims.Check, requests.Check, norms.Check, signDays.Check, signPeople.Check, reviews.Check, examDays.Check, draws.Check, drawPopulations.Check, inspections.Check, applications.Check, caseRecords.Check, publications.Check, creditEvents.Check, creditSums.Check, creditReviews.Check, stars.Check, taskLists.Check, taskEntries.Check, integrityFiles.Check, examinerCards.Check, examinerTies.Check, arrangements.Check, arrangementsPast.Check, supervisionReports.Check,
+		candidates.Check, roster.Check, appeals.Check, batches.Check, certificates.Check, versions.Check, appointments.Check, apprentices.Check, claims.Check, requests.Check, norms.Check, signDays.Check, signPeople.Check, reviews.Check, examDays.Check, draws.Check, drawPopulations.Check, inspections.Check, applications.Check, caseRecords.Check, publications.Check, creditEvents.Check, creditSums.Check, creditReviews.Check, stars.Check, taskLists.Check, taskEntries.Check, integrityFiles.Check, examinerCards.Check, examinerTies.Check, arrangements.Check, arrangementsPast.Check, supervisionReports.Check, massChanges.Check, correctionRequests.Check,
 	} {
 		if err := table(c.rd, c.say); err != nil {
 			return err
@@ -123,8 +125,13 @@ func eachRecord[V any](rd kv.Reader, table kv.Records[V], fn func(V) error) erro
 }
 
 func (c *check) certificates() error {
-	return eachRecord(c.rd, certificates, func(cert Certificate) error {
+	mass := massSeen{}
+	err := eachRecord(c.rd, certificates, func(cert Certificate) error {
 		c.report.Certificates++
+		mass.count(cert)
+		if len(cert.Changes) > 0 && statusAfter(cert.Changes) != cert.Status {
+			c.problem("certificate %s is %s, its changes lead to %s", cert.Number, cert.Status, statusAfter(cert.Changes))
+		}
 		if err := c.versions(cert); err != nil {
 			return err
 		}
@@ -133,6 +140,10 @@ func (c *check) certificates() error {
 		}
 		return c.lawful(cert)
 	})
+	if err != nil {
+		return err
+	}
+	return c.massChanges(mass)
 }
 
 // versions: 1 to cert.Versions are there and none above but one that a reissue

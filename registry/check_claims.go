@@ -235,11 +235,9 @@ func (c Claim) before(index uint64) (Claim, bool) {
 
 // statusBefore is the status of a certificate before entry index of the log.
 func (c Certificate) statusBefore(index uint64) CertificateStatus {
-	status := CertificateValid
-	for _, change := range c.Changes {
-		if to, ok := changeTable[change.Kind][status]; ok && change.LogIndex < index {
-			status = to
-		}
+	n := 0 // changes are kept in the order of the log
+	for n < len(c.Changes) && c.Changes[n].LogIndex < index {
+		n++
 	}
-	return status
+	return statusAfter(c.Changes[:n])
 }

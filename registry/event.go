@@ -46,6 +46,15 @@ const (
 	AppointmentChanged   EventKind = "appointment_changed"
 	ApprenticeBegun      EventKind = "apprentice_begun"
 	ApprenticeEnded      EventKind = "apprentice_ended"
+	MassProposedEvent    EventKind = "mass_change_proposed"
+	MassApprovedEvent    EventKind = "mass_change_approved"
+	MassClosedEvent      EventKind = "mass_change_closed"   // rejected or withdrawn
+	CertificatesChanged  EventKind = "certificates_changed" // one page of a mass change
+	MassUndoEvent        EventKind = "mass_change_undo"
+	CertificatesRestored EventKind = "certificates_restored" // one page of its undoing
+	MassEndedEvent       EventKind = "mass_change_ended"
+	CorrectionProposed   EventKind = "correction_proposed"
+	CorrectionDecided    EventKind = "correction_decided"
 	ClaimReserved        EventKind = "claim_reserved"
 	ClaimRefused         EventKind = "claim_refused"
 	ClaimConfirmed       EventKind = "claim_confirmed"

@@ -9,6 +9,7 @@ import (
 
 	"bajigong/credentials"
 	"bajigong/evaluators"
+	"bajigong/evaluators/corrections"
 	"bajigong/internal/fail"
 	"bajigong/internal/invented"
 	"bajigong/internal/kv/kvtest"
@@ -179,10 +180,18 @@ func TestReissueSupersedesTheOldPaper(t *testing.T) {
 	by := e.MustAdmit(1)
 	got := e.MustCertificates(by, 0, 3)
 	old, other := got[0], invented.PersonAt(2)
-	if _, err := e.ReissueCertificate(ctx, by.Actor, old.Number, registry.Reissue{Kind: registry.Correction, Document: other.Document, Basis: "更正申请 1", Reason: "证件号码录入有误"}); fail.CodeOf(err) != "document_of_another" {
+	proofs := []corrections.Proof{{Kind: "police_certificate", Reference: "昆公户证〔2026〕12号"}}
+	if _, err := e.ProposeCorrection(ctx, by.Actor, old.Number, registry.NewCorrection{Document: other.Document, Basis: "更正申请 1", Reason: "证件号码录入有误", Proofs: proofs}); fail.CodeOf(err) != "document_of_another" {
 		t.Fatalf("a document of another person: %v", err)
 	}
-	fresh, err := e.ReissueCertificate(ctx, by.Actor, old.Number, registry.Reissue{Kind: registry.Correction, Name: "欧阳娜娜", Document: invented.PersonAt(900).Document, Basis: "更正申请 2", Reason: "姓名更正"})
+	asked, err := e.ProposeCorrection(ctx, by.Actor, old.Number, registry.NewCorrection{Name: "欧阳娜娜", Document: invented.PersonAt(900).Document, Basis: "更正申请 2", Reason: "姓名更正", Proofs: proofs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.ApproveCorrection(ctx, e.Authority, asked.ID, invented.PersonAt(900).Document); err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := e.CertificateByNumber(ctx, by.Actor, old.Number)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +237,7 @@ func TestReasonsHoldNoIdentityNumber(t *testing.T) {
 	}
 	_, err := e.ChangeCertificate(ctx, e.Authority, c.Number, registry.NewChange{Kind: registry.ChangeVoid, Document: "x", Reason: reason})
 	personal("void", err)
-	_, err = e.ReissueCertificate(ctx, by.Actor, c.Number, registry.Reissue{Kind: registry.Duplicate, Basis: "x", Reason: reason})
+	_, err = e.ReissueCertificate(ctx, by.Actor, c.Number, registry.Reissue{Basis: "x", Reason: reason})
 	personal("reissue", err)
 	_, err = e.RecordDecision(ctx, e.Authority, evaluators.Decision{Target: evaluators.Target{Institution: by.Institution.ID}, Kind: evaluators.Suspend,
 		Effective: standards.DateOf(e.Clock.Now()), Document: "x", Basis: "x", Reason: reason})

@@ -92,6 +92,17 @@ type Paper struct {
 	// Token is the QR token of a certificate version. It has the name in it and
 	// is therefore sealed with it.
 	Token string `json:"token,omitempty"`
+	// Employer is 工作单位, where it is known.
+	Employer string `json:"employer,omitempty"`
+	// Photo is the photo of the holder, when the register has one.
+	Photo *PhotoRef `json:"photo,omitempty"`
+}
+
+// PhotoRef names a photo: the version of the certificate that brought it, under
+// which it is sealed, and the SHA-256 of the JPEG.
+type PhotoRef struct {
+	Version int    `json:"version"`
+	SHA256  []byte `json:"sha256"`
 }
 
 func (p Paper) sameName(name string) bool {

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 
 	"bajigong/evaluators/cases"
+	"bajigong/evaluators/corrections"
 	"bajigong/evaluators/course"
 	"bajigong/evaluators/credit"
 	"bajigong/evaluators/examiners"
@@ -29,6 +30,7 @@ type Rules struct {
 	Fields      rulefile.Set[figures.Fields]
 	Targets     rulefile.Set[figures.Targets]
 	People      rulefile.Set[examiners.Rules] // examiners, exam staff and supervisors
+	Corrections rulefile.Set[corrections.Rules]
 }
 
 // EmbeddedRules returns the files that come with the product.
@@ -64,6 +66,9 @@ func EmbeddedRules() (r Rules, err error) {
 		return r, err
 	}
 	if r.People, err = examiners.Embedded(); err != nil {
+		return r, err
+	}
+	if r.Corrections, err = corrections.Embedded(); err != nil {
 		return r, err
 	}
 	return r, nil
@@ -118,6 +123,9 @@ func (r Rules) With(own fs.FS) (Rules, error) {
 		return r, err
 	}
 	if r.People, err = overlay(r.People, own, "people"); err != nil {
+		return r, err
+	}
+	if r.Corrections, err = overlay(r.Corrections, own, "corrections"); err != nil {
 		return r, err
 	}
 	return r, nil

@@ -36,7 +36,7 @@ func certificateToCount(tx kv.Tx, c Certificate) {
 // resumptions are not.
 func changeToCount(tx kv.Tx, c Certificate) {
 	switch c.Changes[len(c.Changes)-1].Kind {
-	case ChangeVoid, ChangeCancel:
+	case ChangeVoid, ChangeCancel, ChangeUndo:
 		tx.Put(tableFigureDue, dueChange(c.Number, len(c.Changes)), []byte{})
 	}
 }
@@ -244,8 +244,25 @@ func (p *counting) change(c Certificate, n int) error {
 	case ChangeCancel:
 		p.tally.Cancel(factOf(c), figures.MonthOf(recorded))
 		p.issuer(c, recorded.Year(), figures.Count{Cancelled: 1})
+	case ChangeUndo:
+		p.undo(c, c.Changes[n-2])
 	}
 	return nil
+}
+
+// undo takes a change that was undone out of the month it was counted in: it was
+// never to be.
+func (p *counting) undo(c Certificate, was Change) {
+	recorded := standards.DateOf(was.Recorded)
+	switch was.Kind {
+	case ChangeVoid:
+		p.tally.Unvoid(factOf(c), figures.MonthOf(recorded))
+		p.issuer(c, recorded.Year(), figures.Count{Voided: figures.MinusOne})
+		p.issuer(c, c.Issued.Year(), figures.Count{VoidedSince: figures.MinusOne})
+	case ChangeCancel:
+		p.tally.Uncancel(factOf(c), figures.MonthOf(recorded))
+		p.issuer(c, recorded.Year(), figures.Count{Cancelled: figures.MinusOne})
+	}
 }
 
 // kept are the additions of the page by table and key.

@@ -7,6 +7,7 @@ import (
 
 	"bajigong/evaluators"
 	"bajigong/evaluators/cases"
+	"bajigong/evaluators/corrections"
 	"bajigong/evaluators/credit"
 	"bajigong/evaluators/examiners"
 	"bajigong/evaluators/figures"
@@ -72,6 +73,8 @@ import (
 //	arrangements             session                          Arrangement, the one that counts
 //	arrangements_past        session, n                       Arrangement, replaced
 //	supervision_reports      session, id                      examiners.Report
+//	mass_changes             id                               MassChange
+//	corrections              id                               CorrectionRequest
 //	requests                 actor, route, key                Request (Idempotency-Key, 30 days)
 //	norms                    id                               standards.Norm (评价规范, one version)
 //	events, log_*            see registry/auditlog
@@ -123,6 +126,8 @@ const (
 	tableArrangements     kv.Table = "arrangements"
 	tableArrangementsPast kv.Table = "arrangements_past"
 	tableSupervision      kv.Table = "supervision_reports"
+	tableMassChanges      kv.Table = "mass_changes"
+	tableCorrections      kv.Table = "corrections"
 	tableRequests         kv.Table = "requests"
 	tableNorms            kv.Table = "norms"
 
@@ -179,6 +184,12 @@ const (
 	indexArrangementsByInstitution kv.Table = "arrangements_by_institution" // institution, exam date, session
 	indexArrangementsByPerson      kv.Table = "arrangements_by_person"      // person, exam date, session
 	indexRosterByEmployer          kv.Table = "rosters_by_employer"         // session, credit code, person
+	indexMassByInstitution         kv.Table = "mass_by_institution"         // institution, proposed, id
+	indexMassWaiting               kv.Table = "mass_waiting"                // proposed, id: waits for its second person
+	indexMassWorking               kv.Table = "mass_working"                // id: has pages to do
+	indexCorrectionsByNumber       kv.Table = "corrections_by_number"       // number, proposed, id
+	indexCorrectionsWaiting        kv.Table = "corrections_waiting"         // institution, proposed, id
+	indexCorrectionsToSign         kv.Table = "corrections_to_sign"         // id: approved and not yet signed
 	indexRequestsByExpiry          kv.Table = "requests_by_expiry"          // expiry, actor, route, key
 	indexNormsByInstitution        kv.Table = "norms_by_institution"        // institution, id
 	indexNormsBySeries             kv.Table = "norms_by_series"             // series, version
@@ -527,6 +538,48 @@ var (
 		Table: tableSupervision,
 		Key:   func(p examiners.Report) []byte { return kv.Key(p.Session, p.ID) },
 	}
+	massChanges = kv.Records[MassChange]{
+		Table: tableMassChanges,
+		Key:   func(m MassChange) []byte { return kv.Key(m.ID) },
+		Indexes: []kv.Index[MassChange]{
+			{Table: indexMassByInstitution, Keys: func(m MassChange) [][]byte {
+				return [][]byte{kv.Key(m.Scope.Institution, uint64(m.Proposed.Unix()), m.ID)}
+			}},
+			{Table: indexMassWaiting, Keys: func(m MassChange) [][]byte {
+				if m.State != MassProposed {
+					return nil
+				}
+				return [][]byte{kv.Key(uint64(m.Proposed.Unix()), m.ID)}
+			}},
+			{Table: indexMassWorking, Keys: func(m MassChange) [][]byte {
+				if !m.State.Working() {
+					return nil
+				}
+				return [][]byte{kv.Key(m.ID)}
+			}},
+		},
+	}
+	correctionRequests = kv.Records[CorrectionRequest]{
+		Table: tableCorrections,
+		Key:   func(c CorrectionRequest) []byte { return kv.Key(c.ID) },
+		Indexes: []kv.Index[CorrectionRequest]{
+			{Table: indexCorrectionsByNumber, Keys: func(c CorrectionRequest) [][]byte {
+				return [][]byte{kv.Key(c.Number, uint64(c.Proposed.Unix()), c.ID)}
+			}},
+			{Table: indexCorrectionsWaiting, Keys: func(c CorrectionRequest) [][]byte {
+				if c.State != corrections.Proposed {
+					return nil
+				}
+				return [][]byte{kv.Key(c.Institution, uint64(c.Proposed.Unix()), c.ID)}
+			}},
+			{Table: indexCorrectionsToSign, Keys: func(c CorrectionRequest) [][]byte {
+				if c.State != corrections.Approved {
+					return nil
+				}
+				return [][]byte{kv.Key(c.ID)}
+			}},
+		},
+	}
 	requests = kv.Records[Request]{
 		Table: tableRequests,
 		Key:   func(q Request) []byte { return kv.Key(q.Account, q.Route, q.Key) },
@@ -687,3 +740,18 @@ func figureIssuer(i issuerFigure) []byte {
 func figurePerson(year int, p PersonID) []byte { return kv.Key(uint64(year), p[:]) }
 
 func sealedExaminer(id string) sealedPlace { return sealedPlace{tableExaminers, kv.Key(id), "person"} }
+
+// sealedPhoto is the photo (JPEG) that version n brought; see PhotoRef.
+func sealedPhoto(number string, n int) sealedPlace {
+	return sealedPlace{tableVersions, versionKey(number, n), "photo"}
+}
+
+// sealedCorrection is what a correction would change, until it has ended;
+// sealedCorrectionPhoto its photo.
+func sealedCorrection(id string) sealedPlace {
+	return sealedPlace{tableCorrections, kv.Key(id), "paper"}
+}
+
+func sealedCorrectionPhoto(id string) sealedPlace {
+	return sealedPlace{tableCorrections, kv.Key(id), "photo"}
+}

@@ -92,17 +92,13 @@ func changeCertificate(kind registry.ChangeKind) func(*Server, *call, registry.N
 	}
 }
 
-// reissueCertificate makes the handler of one kind of new version.
-func reissueCertificate(kind registry.ReissueKind) func(*Server, *call, registry.Reissue) (issuedView, error) {
-	return func(s *Server, c *call, in registry.Reissue) (issuedView, error) {
-		number, err := c.number()
-		if err != nil {
-			return issuedView{}, err
-		}
-		in.Kind = kind
-		out, err := s.reg.ReissueCertificate(c.ctx, c.by, number, in)
-		return issuedView{Issued: out}, err
+func (s *Server) reissueCertificate(c *call, in registry.Reissue) (issuedView, error) {
+	number, err := c.number()
+	if err != nil {
+		return issuedView{}, err
 	}
+	out, err := s.reg.ReissueCertificate(c.ctx, c.by, number, in)
+	return issuedView{Issued: out}, err
 }
 
 func (s *Server) qrImage(c *call) (*credentials.Image, error) {

@@ -12,6 +12,7 @@ import (
 
 	"bajigong/credentials"
 	"bajigong/credentials/jws"
+	"bajigong/evaluators/corrections"
 	"bajigong/internal/invented"
 	"bajigong/registry"
 	"bajigong/registry/policy"
@@ -170,8 +171,12 @@ func TestWholeLife(t *testing.T) {
 	// A correction keeps the number and leaves the old paper behind.
 	third := "/api/v1/certificates/" + issued[2].Number
 	s.do("school", "POST", third+"/reissue", registry.Reissue{Name: "王改名", Basis: "申请1", Reason: "遗失"}).problem(400, "reissue")
-	s.do("payer", "POST", third+"/correction", registry.Reissue{Name: "王改名", Basis: "申请1", Reason: "更名"}).problem(403, "not_allowed")
-	corrected := into[issuedView](s.do("school", "POST", third+"/correction", registry.Reissue{Name: "王改名", Basis: "申请1", Reason: "更名"}).want(201))
+	correction := newCorrection{Name: "王改名", Basis: "申请1", Reason: "更名", Proofs: []corrections.Proof{{Kind: "police_certificate", Reference: "昆公户证〔2026〕12号"}}}
+	s.do("payer", "POST", third+"/correction", correction).problem(403, "not_allowed")
+	asked := into[registry.CorrectionRequest](s.do("school", "POST", third+"/correction", correction).want(201))
+	s.do("school", "POST", "/api/v1/corrections/"+asked.ID+"/approval", correctionConsent{}).problem(403, "second_person")
+	s.do("authority", "POST", "/api/v1/corrections/"+asked.ID+"/approval", correctionConsent{}).want(200)
+	corrected := into[issuedView](s.get("school", third).want(200))
 	if corrected.Versions != 2 || corrected.Name != "王改名" || corrected.Handle == issued[2].Handle {
 		t.Errorf("corrected %+v", corrected)
 	}

@@ -15,6 +15,7 @@ import (
 	"bajigong/credentials"
 	"bajigong/evaluators"
 	"bajigong/evaluators/cases"
+	"bajigong/evaluators/corrections"
 	"bajigong/evaluators/credit"
 	"bajigong/evaluators/examiners"
 	"bajigong/registry"
@@ -193,7 +194,10 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[registry.BatchState]():        {"allocating", "signing", "signed", "published", "aborted"},
 	reflect.TypeFor[registry.CertificateStatus](): {"valid", "suspended", "cancelled", "voided"},
 	reflect.TypeFor[registry.Origin]():            {"here", "elsewhere"},
-	reflect.TypeFor[registry.ChangeKind]():        {"void", "cancel", "suspend", "resume"},
+	reflect.TypeFor[registry.ChangeKind]():        {"void", "cancel", "suspend", "resume", "undo"},
+	reflect.TypeFor[registry.MassState]():         texts(registry.MassStates()),
+	reflect.TypeFor[corrections.State]():          texts(corrections.States()),
+	reflect.TypeFor[corrections.Field]():          texts(corrections.Fields()),
 	reflect.TypeFor[standards.Level]():            levelCodes(),
 	reflect.TypeFor[credit.Origin]():              texts(credit.Origins()),
 	reflect.TypeFor[credit.StarState]():           texts(credit.StarStates()),

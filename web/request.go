@@ -237,7 +237,10 @@ func cutText(s string, most int) string {
 
 // textMost is how many characters a text may have by the name of its field;
 // textDefault is for all others, short enough for any key of the store.
-var textMost = map[string]int{"token": 8192, "reason": 1000, "findings": 1000, "answer": 1000, "basis": 500, "site_address": 300}
+var textMost = map[string]int{"token": 8192, "reason": 1000, "findings": 1000, "answer": 1000, "basis": 500, "site_address": 300, "photo": photoText}
+
+// photoText is a photo of registry.PhotoMaxBytes in base64.
+const photoText = (registry.PhotoMaxBytes + 2) / 3 * 4
 
 const textDefault = 200
 

@@ -106,7 +106,7 @@ var (
 
 // routes is the table. Its order is that of the document.
 func routes() []route {
-	return slices.Concat(pageRoutes(), publicRoutes(), trustRoutes(), authorityRoutes(), sessionRoutes(), examinerRoutes(), creditRoutes(), caseRoutes(), filingRoutes(), signRoutes(), normRoutes(), postRoutes(), certificateRoutes(), claimRoutes(), operatorRoutes())
+	return slices.Concat(pageRoutes(), publicRoutes(), trustRoutes(), authorityRoutes(), sessionRoutes(), correctionRoutes(), massRoutes(), examinerRoutes(), creditRoutes(), caseRoutes(), filingRoutes(), signRoutes(), normRoutes(), postRoutes(), certificateRoutes(), claimRoutes(), operatorRoutes())
 }
 
 func pageRoutes() []route {
@@ -281,16 +281,9 @@ func certificateRoutes() []route {
 		rows = append(rows, route{Method: "POST", Path: "/api/v1/certificates/{number}/" + change.path, Idempotent: withKey, Summary: change.summary,
 			endpoint: api(changeCertificate(change.kind))})
 	}
-	for _, version := range []struct {
-		path, summary string
-		kind          registry.ReissueKind
-	}{
-		{"correction", "Correct name or document 更正: a new version under the same number", registry.Correction},
-		{"reissue", "Replace a lost or damaged paper 补发: a new version under the same number", registry.Duplicate},
-	} {
-		rows = append(rows, route{Method: "POST", Path: "/api/v1/certificates/{number}/" + version.path, Success: 201, Idempotent: withKey, Summary: version.summary,
-			Description: "The old paper says superseded from then on, offline too.", endpoint: api(reissueCertificate(version.kind))})
-	}
+	rows = append(rows, route{Method: "POST", Path: "/api/v1/certificates/{number}/reissue", Success: 201, Idempotent: withKey,
+		Summary:     "Replace a lost or damaged paper 补发: a new version under the same number",
+		Description: "The old paper says superseded from then on, offline too.", endpoint: api((*Server).reissueCertificate)})
 	return keyedRoutes("certificates", rows)
 }
 

@@ -142,6 +142,21 @@ func (t *Tally) Void(f Fact, recorded Period) {
 // Cancel counts a cancellation 注销 recorded in a month.
 func (t *Tally) Cancel(f Fact, recorded Period) { t.add(f.in(recorded), Count{Cancelled: 1}) }
 
+// MinusOne takes one out of a count: counts are sums modulo 2^64, and what is
+// taken out was counted before.
+const MinusOne = ^uint64(0)
+
+// Unvoid takes back what Void counted, of a voiding that was undone.
+func (t *Tally) Unvoid(f Fact, recorded Period) {
+	t.add(f.in(recorded), Count{Voided: MinusOne})
+	t.add(f, Count{VoidedSince: MinusOne})
+}
+
+// Uncancel takes back what Cancel counted.
+func (t *Tally) Uncancel(f Fact, recorded Period) {
+	t.add(f.in(recorded), Count{Cancelled: MinusOne})
+}
+
 // Cells are the additions by fact, the finest figures. They have no 人数.
 func (t *Tally) Cells() map[Fact]Count {
 	out := make(map[Fact]Count, len(t.facts))
