@@ -81,7 +81,7 @@ type Face struct {
 	LevelZH        string `json:"level_zh"`        // 三级/高级工
 	LevelEN        string `json:"level_en"`
 	Issued         string `json:"issued"`           // civil date YYYY-MM-DD
-	Origin         string `json:"origin,omitempty"` // "elsewhere" for a certificate registered from elsewhere: entitlement is not asserted
+	Origin         string `json:"origin,omitempty"` // "elsewhere" for one registered from elsewhere, "imported" for one of the records before the register: entitlement is not asserted
 }
 
 // Issuer is the institution of a verdict. Its status at issue and now are apart:

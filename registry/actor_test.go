@@ -24,7 +24,7 @@ func TestMay(t *testing.T) {
 			"read the record of a person, read events, check the register, file evaluation norms, decide on evaluation norms, read a review, conduct a review, draw and enter inspections, " +
 			"read an inspection, apply for a filing, keep filings, suspend sites, run cases, read a case, answer in a case, keep credit and stars, " +
 			"answer an assessment, keep task lists for subsidised work, keep integrity files of persons, read statistics, manage examiners, manage exam staff, read an examiner, see who an examiner is, " +
-			"record what an examiner avoids, arrange sessions, report as external supervisor, approve a correction, change certificates in mass, read a mass change",
+			"record what an examiner avoids, arrange sessions, report as external supervisor, approve a correction, change certificates in mass, read a mass change, import the past",
 		RoleInstitution: "read an institution, run sessions, read a session, read who is on a roster, decide appeals, read a certificate, cancel a certificate, reissue a certificate, " +
 			"register a certificate from elsewhere, manage posts and apprentices, read posts, file evaluation norms, read an inspection, answer an inspection, apply for a filing, read a case, " +
 			"answer in a case, answer an assessment, manage exam staff, read an examiner, see who an examiner is, record what an examiner avoids, arrange sessions, report as internal supervisor, " +
@@ -33,7 +33,7 @@ func TestMay(t *testing.T) {
 		RoleAuditor: "read an institution, read a session, read a certificate, read a claim, read events, check the register, read a review, read an inspection, " +
 			"read a case, read statistics, read an examiner, read a mass change",
 		RoleOperator: "manage accounts, admit institutions, decide on institutions, read an institution, read a session, read a certificate, read events, check the register, " +
-			"apply for a filing, keep filings, suspend sites, read a case, read statistics",
+			"apply for a filing, keep filings, suspend sites, read a case, read statistics, import the past",
 	}
 	elsewhere := Object{Institution: "i-2", Payer: "p-2", Region: "330100"}
 	for role, actor := range actors {

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -141,18 +142,51 @@ func (a *allocator) number(tx kv.Tx, c Candidate) (string, error) {
 		}
 		return c.Number, err
 	}
-	for {
-		serial, err := evaluators.Allocate(a.filing.InLine(a.filed, a.batch.Issued, tx.Now()), a.batch.Issued.Year(), a.s.Level, a.serial)
+	serial, err := freeSerial(tx, a.filing.InLine(a.filed, a.batch.Issued, tx.Now()), a.batch.Issued.Year(), a.s.Level, a.serial, standards.MaxSerial)
+	if err != nil {
+		return "", err
+	}
+	a.serial = serial + 1
+	return a.filing.Number(a.batch.Issued.Year(), a.s.Level, serial).Format(), nil
+}
+
+// freeSerial is the lowest serial, not below next, that the filing may use and
+// that no certificate has, after passing over at most steps taken ones: beyond
+// them it answers where to go on, which may be taken. Taken serials lie beside
+// each other in the table, so that they are read in pieces and not one by one.
+func freeSerial(rd kv.Reader, f evaluators.Filing, year int, level standards.Level, next, steps int) (int, error) {
+	const piece = 500
+	number := func(serial int) []byte { return kv.Key(f.Number(year, level, serial).Format()) }
+	serial, err := evaluators.Allocate(f, year, level, next)
+	if err != nil {
+		return 0, err
+	}
+	if taken, err := rd.Get(tableCertificates, number(serial)); err != nil || taken == nil {
+		return serial, err
+	}
+	for passed := 0; passed < steps; {
+		found, err := rd.Scan(tableCertificates, kv.Range{From: number(serial), Limit: piece})
 		if err != nil {
-			return "", err
+			return 0, err
 		}
-		a.serial = serial + 1
-		n := a.filing.Number(a.batch.Issued.Year(), a.s.Level, serial).Format()
-		taken, err := tx.Get(tableCertificates, kv.Key(n))
-		if err != nil || taken == nil {
-			return n, err
+		for _, e := range found {
+			order := bytes.Compare(e.Key, number(serial))
+			if order < 0 {
+				continue // between two granted ranges
+			}
+			if order > 0 {
+				return serial, nil
+			}
+			if serial, err = evaluators.Allocate(f, year, level, serial+1); err != nil {
+				return 0, err
+			}
+			passed++
+		}
+		if len(found) < piece {
+			return serial, nil
 		}
 	}
+	return serial, nil
 }
 
 func (a *allocator) face() evaluators.Face {

@@ -22,6 +22,7 @@ type Origin string
 const (
 	OriginHere      Origin = "here"
 	OriginElsewhere Origin = "elsewhere" // registered here, issued before or in another system
+	OriginImported  Origin = "imported"  // taken over from the records before this register; entitlement is never asserted
 )
 
 // Certificate is the ledger's record of one number, for ever. It has no personal
@@ -35,6 +36,8 @@ type Certificate struct {
 	Person          PersonID             `json:"person"`
 	Institution     string               `json:"institution,omitempty"` // id, when it is in this register
 	InstitutionName string               `json:"institution_name"`      // as at issue, as the paper shows it
+	IssuerName      string               `json:"issuer_name,omitempty"` // 发证机构 of an imported certificate, when another
+	Import          string               `json:"import,omitempty"`      // id of the import that brought it
 	Filing          string               `json:"filing,omitempty"`
 	Region          string               `json:"region"`
 	Session         string               `json:"session,omitempty"`

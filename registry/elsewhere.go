@@ -220,17 +220,9 @@ func (r *Registry) attribute(tx kv.Tx, by Actor, c *Certificate, n standards.Num
 	if n.Parts == nil {
 		return nil
 	}
-	rng := kv.Prefix(kv.Key(n.Parts.Prefix()))
-	rng.Limit = maxDecisions
-	found, _, err := filings.ScanIndex(tx, indexFilingsByPrefix, rng)
-	if err != nil || len(found) == 0 {
+	f, there, err := filingBehind(tx, *n.Parts, c.Issued)
+	if err != nil || !there {
 		return err
-	}
-	f := found[len(found)-1]
-	for _, other := range found {
-		if other.Covers(c.Issued) {
-			f = other
-		}
 	}
 	inst, filed, past, err := recorded(tx, f.Institution)
 	if err != nil {
@@ -243,4 +235,22 @@ func (r *Registry) attribute(tx kv.Tx, by Actor, c *Certificate, n standards.Num
 		c.Entitlement = &e
 	}
 	return nil
+}
+
+// filingBehind finds the filing with the parts of a number: the one of its date,
+// else any.
+func filingBehind(rd kv.Reader, n standards.LevelNumber, issued standards.Date) (f evaluators.Filing, there bool, err error) {
+	rng := kv.Prefix(kv.Key(n.Prefix()))
+	rng.Limit = maxDecisions
+	found, _, err := filings.ScanIndex(rd, indexFilingsByPrefix, rng)
+	if err != nil || len(found) == 0 {
+		return f, false, err
+	}
+	f = found[len(found)-1]
+	for _, other := range found {
+		if other.Covers(issued) {
+			f = other
+		}
+	}
+	return f, true, nil
 }

@@ -102,6 +102,8 @@ const (
 	TieEnded              EventKind = "tie_ended"
 	SessionArranged       EventKind = "session_arranged"
 	SupervisionFiled      EventKind = "supervision_filed"
+	PastImported          EventKind = "past_imported"     // one page of certificates
+	PastImportEnded       EventKind = "past_import_ended" // a whole file
 )
 
 // Event is one change as the audit log keeps it. Its stored bytes are hashed,

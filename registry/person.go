@@ -72,11 +72,17 @@ func (r *Registry) peopleFor(tx kv.Tx, documents []standards.Document, fresh []P
 	if err != nil {
 		return nil, err
 	}
+	first := map[string]PersonID{} // a document may stand here twice and is one person
 	for i := range documents {
-		if !known[i] {
-			out[i] = fresh[i]
-			tx.Put(tablePersonByDocument, own[i], out[i][:])
+		if known[i] {
+			continue
 		}
+		if p, twice := first[string(own[i])]; twice {
+			out[i] = p
+			continue
+		}
+		out[i], first[string(own[i])] = fresh[i], fresh[i]
+		tx.Put(tablePersonByDocument, own[i], out[i][:])
 	}
 	return out, nil
 }

@@ -341,7 +341,7 @@ type StatisticsQuery struct {
 }
 
 // statisticsOrigins are the origins a report can be asked for.
-var statisticsOrigins = []Origin{OriginHere, OriginElsewhere}
+var statisticsOrigins = []Origin{OriginHere, OriginElsewhere, OriginImported}
 
 // Statistics is a report 统计报表.
 type Statistics struct {

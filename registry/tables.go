@@ -75,6 +75,8 @@ import (
 //	supervision_reports      session, id                      examiners.Report
 //	mass_changes             id                               MassChange
 //	corrections              id                               CorrectionRequest
+//	past_runs                import                           PastRun (file of the past: its cursor)
+//	past_pages               import, run, first row           PastPage (findings)
 //	requests                 actor, route, key                Request (Idempotency-Key, 30 days)
 //	norms                    id                               standards.Norm (评价规范, one version)
 //	events, log_*            see registry/auditlog
@@ -128,6 +130,8 @@ const (
 	tableSupervision      kv.Table = "supervision_reports"
 	tableMassChanges      kv.Table = "mass_changes"
 	tableCorrections      kv.Table = "corrections"
+	tablePastRuns         kv.Table = "past_runs"
+	tablePastPages        kv.Table = "past_pages"
 	tableRequests         kv.Table = "requests"
 	tableNorms            kv.Table = "norms"
 
@@ -579,6 +583,14 @@ var (
 				return [][]byte{kv.Key(c.ID)}
 			}},
 		},
+	}
+	pastRuns = kv.Records[PastRun]{
+		Table: tablePastRuns,
+		Key:   func(p PastRun) []byte { return kv.Key(p.ID) },
+	}
+	pastPages = kv.Records[PastPage]{
+		Table: tablePastPages,
+		Key:   func(p PastPage) []byte { return kv.Key(p.Import, uint64(p.Run), uint64(p.First)) },
 	}
 	requests = kv.Records[Request]{
 		Table: tableRequests,

@@ -193,7 +193,7 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[registry.SessionState]():      {"planned", "results", "publicity", "issuing", "issued"},
 	reflect.TypeFor[registry.BatchState]():        {"allocating", "signing", "signed", "published", "aborted"},
 	reflect.TypeFor[registry.CertificateStatus](): {"valid", "suspended", "cancelled", "voided"},
-	reflect.TypeFor[registry.Origin]():            {"here", "elsewhere"},
+	reflect.TypeFor[registry.Origin]():            {"here", "elsewhere", "imported"},
 	reflect.TypeFor[registry.ChangeKind]():        {"void", "cancel", "suspend", "resume", "undo"},
 	reflect.TypeFor[registry.MassState]():         texts(registry.MassStates()),
 	reflect.TypeFor[corrections.State]():          texts(corrections.States()),

@@ -15,7 +15,7 @@ var statisticsParameters = []parameter{
 	{Name: "period", Description: "2026, 2026Q1 or 2026-03"},
 	{Name: "by", Description: "what the rows stand for; level when absent", Enum: listingWords()},
 	{Name: "region", Description: "six digits; the caller's own when absent"},
-	{Name: "origin", Description: "issued here, or registered from elsewhere; here when absent", Enum: []string{string(registry.OriginHere), string(registry.OriginElsewhere)}},
+	{Name: "origin", Description: "issued here, registered from elsewhere, or imported from before; here when absent", Enum: []string{string(registry.OriginHere), string(registry.OriginElsewhere), string(registry.OriginImported)}},
 	{Name: "format", Description: "json when absent", Enum: []string{"json", "csv", "csv-bom"}},
 }
 

@@ -6,7 +6,7 @@ func commands(w world) []*cobra.Command {
 	return []*cobra.Command{
 		initCommand(w), serveCommand(w), demoCommand(w),
 		issueCommand(w), verifyCommand(w), claimCommand(w),
-		occupationsCommand(w), statisticsCommand(w), keyCommand(w), auditCommand(w), checkCommand(w),
+		occupationsCommand(w), statisticsCommand(w), importCommand(w), keyCommand(w), auditCommand(w), checkCommand(w),
 		tortureCommand(w), benchCommand(w),
 	}
 }

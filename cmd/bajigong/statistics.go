@@ -50,7 +50,7 @@ needs a key of the authority; without --server it reads the store of this machin
 	data.add(cmd.Flags(), w)
 	cmd.Flags().StringVar(&by, "by", "level", "行：level、occupation、field、region、class、group、mode (what the rows stand for)")
 	cmd.Flags().StringVar(&q.Region, "region", "", "六位行政区划代码 (region; one's own when absent)")
-	cmd.Flags().StringVar(&origin, "origin", "here", "here 本系统颁发，elsewhere 登记的外来证书 (issued here, or registered from elsewhere)")
+	cmd.Flags().StringVar(&origin, "origin", "here", "here 本系统颁发，elsewhere 登记的外来证书，imported 导入的历史证书 (issued here, registered from elsewhere, imported)")
 	cmd.Flags().StringVar(&format, "format", "json", "json、csv 或 csv-bom（Excel）(csv-bom opens in Excel)")
 	return cmd
 }

@@ -302,7 +302,9 @@ func printVerdictText(w world, v credentials.Verdict, ages trustAges) {
 			[2]string{"证书编号 number", c.NumberGrouped},
 			[2]string{"发证日期 issued", c.Issued},
 		)
-		if c.Origin != "" {
+		if c.Origin == "imported" {
+			pairs = append(pairs, [2]string{"来源 origin", "本系统启用前颁发，据历史数据补录；发证资格不作认定 (issued before this register, from earlier records: entitlement is not asserted)"})
+		} else if c.Origin != "" {
 			pairs = append(pairs, [2]string{"来源 origin", "在别处颁发、在此登记；发证资格不作认定 (issued elsewhere and registered here: entitlement is not asserted)"})
 		}
 	}

@@ -1,6 +1,11 @@
 package policy
 
-import "bajigong/standards"
+import (
+	"maps"
+	"slices"
+
+	"bajigong/standards"
+)
 
 // Fund is the kind of money a claim is paid from. It names the kind only, not
 // whose it is, so that claims to different payers meet in one group.
@@ -92,6 +97,9 @@ var modes = map[Mode]Text{
 	ModeSchool:               {"院校学历＋等级", "school certificate with level"},
 	ModeAppointment:          {"评聘", "appointment"},
 }
+
+// AllModes lists every mode of acquisition, in order of their codes.
+func AllModes() []Mode { return slices.Sorted(maps.Keys(modes)) }
 
 // Known reports whether m is one of the modes.
 func (m Mode) Known() bool { _, ok := modes[m]; return ok }
