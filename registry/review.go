@@ -136,6 +136,15 @@ func (r *Registry) StepReview(ctx context.Context, by Actor, id string, do signs
 		if err != nil {
 			return err
 		}
+		if do == signs.ReviewTakeUp {
+			c, err := need(tx, caseRecords, kv.Key(caseID), "case", "案件", caseID)
+			if err != nil {
+				return err
+			}
+			if c.Subject.Institution() != v.Institution {
+				return fail.New(fail.Conflict, "case_of_another", "case %s is not about institution %s", caseID, v.Institution).In("案件 %s 不是针对该机构的", caseID)
+			}
+		}
 		if v, err = v.Step(signs.ReviewStep{Action: do, By: by.Account, Reason: reason, Case: caseID}, tx.Now()); err != nil {
 			return err
 		}

@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"bajigong/evaluators"
+	"bajigong/evaluators/cases"
 	"bajigong/evaluators/signs"
 	"bajigong/internal/fail"
 	"bajigong/internal/invented"
 	"bajigong/registry"
+	"bajigong/registry/policy"
 	"bajigong/registry/registrytest"
 	"bajigong/standards"
 )
@@ -24,15 +26,19 @@ type xianning struct {
 	sessions         []registry.Session
 	days             []standards.Date // on which a batch was published, in order
 	people           int              // blocks of invented people taken
+	peopleOf         map[string]int   // of a session: the first of its people
 	scale            int              // how many people of the neighbour one row stands for: 1, or 10 in short runs
 }
 
 // csv is a results file of n people nobody has used, none of pension age.
 func (x *xianning) csv(n int) string {
-	from := 2000 + x.people%11*1050 + x.people/11*14000
+	from := x.next()
 	x.people++
 	return registrytest.CSV(from, from+n)
 }
+
+// next is the first of the people that csv takes next.
+func (x *xianning) next() int { return 2000 + x.people%11*1050 + x.people/11*14000 }
 
 // reviewsOf lists the reviews on an institution as "sign state", in a fixed order.
 func (x *xianning) reviewsOf(by registrytest.Issuer) (out []signs.Review, list string) {
@@ -52,7 +58,7 @@ func (x *xianning) reviewsOf(by registrytest.Issuer) (out []signs.Review, list s
 func TestXianning(t *testing.T) {
 	clock := &registrytest.Clock{}
 	clock.Set(time.Date(2024, 2, 26, 1, 0, 0, 0, time.UTC))
-	x := &xianning{Env: registrytest.New(t, registrytest.Options{Clock: clock}), t: t, scale: 1}
+	x := &xianning{Env: registrytest.New(t, registrytest.Options{Clock: clock}), t: t, scale: 1, peopleOf: map[string]int{}}
 	if testing.Short() {
 		x.scale = 10
 	}
@@ -66,6 +72,7 @@ func TestXianning(t *testing.T) {
 		{"the authority looks, and turns the review into a case", x.takenUp},
 		{"a suspension is recorded", x.suspension},
 		{"what is sent later is not entitled", x.later},
+		{"a mass suspension previews every certificate and claim it touches", x.preview},
 		{"the neighbour has raised nothing", x.nothingOnTheNeighbour},
 	} {
 		begun := time.Now()
@@ -138,6 +145,7 @@ func (x *xianning) day(today standards.Date) {
 	for i, s := range x.sessions {
 		switch {
 		case s.State == registry.SessionPlanned && s.ExamDate.AddDays(1) == today:
+			x.peopleOf[s.ID] = x.next()
 			if _, err := x.UploadResults(ctx, x.fresh.Actor, s.ID, registry.Upload{File: strings.NewReader(x.csv(xianningRows))}); err != nil {
 				x.t.Fatal(err)
 			}
@@ -214,13 +222,21 @@ func (x *xianning) explained(v signs.Review, day standards.Date) {
 
 func (x *xianning) takenUp() {
 	id := x.velocity().ID
-	if _, err := x.StepReview(ctx, x.Authority, id, signs.ReviewTakeUp, "", "c-1"); fail.CodeOf(err) != "review_state" {
+	c, err := x.OpenCase(ctx, x.Authority, registry.NewCase{Subject: cases.Subject{Target: &evaluators.Target{Institution: x.fresh.Institution.ID}},
+		Origin: cases.Origin{Kind: cases.FromSign, ID: id}, Text: "两个月内发证 25 批次"})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	if _, err := x.StepReview(ctx, x.Authority, id, signs.ReviewTakeUp, "", c.ID); fail.CodeOf(err) != "review_state" {
 		x.t.Errorf("taken up without being looked at: %v", err)
+	}
+	if _, err := x.StepReview(ctx, x.Authority, id, signs.ReviewTakeUp, "", "case-none"); fail.CodeOf(err) != "not_found" {
+		x.t.Errorf("taken up by a case that does not exist: %v", err)
 	}
 	for _, do := range []struct {
 		action signs.ReviewAction
 		caseID string
-	}{{signs.ReviewLook, ""}, {signs.ReviewTakeUp, "c-1"}} {
+	}{{signs.ReviewLook, ""}, {signs.ReviewTakeUp, c.ID}} {
 		if _, err := x.StepReview(ctx, x.Authority, id, do.action, "", do.caseID); err != nil {
 			x.t.Fatal(err)
 		}
@@ -268,6 +284,39 @@ func (x *xianning) later() {
 	}
 	if _, list := x.reviewsOf(x.fresh); list != "backdated open, velocity case" {
 		x.t.Errorf("reviews: %s", list)
+	}
+}
+
+// preview: the authority sees what a mass suspension would touch before anything
+// is touched: every certificate the company issued and what was claimed on them,
+// and none of the neighbour's.
+func (x *xianning) preview() {
+	list, _, err := x.CertificatesOfSession(ctx, x.fresh.Actor, x.sessions[0].ID, registry.Page{Limit: 3})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	payer := registrytest.Payer("ks", "320583")
+	for i, c := range list {
+		person := x.peopleOf[x.sessions[0].ID] + c.Row - 2
+		p := invented.PersonAt(person)
+		got, err := x.ReserveClaim(ctx, payer, registry.ClaimRequest{Reference: fmt.Sprintf("KS-%d", i), Policy: "sample-2026", Certificate: c.Number, Document: p.Document, Name: p.Name,
+			Facts: policy.Facts{policy.Insured: {Value: policy.Yes, Source: "参保系统", At: x.Clock.Now(), Reference: "CB-1"}}})
+		if err != nil || got.Outcome != policy.Allow {
+			x.t.Fatalf("claim: %+v %v", got.Reasons, err)
+		}
+	}
+	x.Clock.Add(time.Minute)
+	m, err := x.ProposeMassChange(ctx, x.Authority, registry.NewMassChange{Kind: registry.ChangeSuspend, Scope: registry.MassScope{Institution: x.fresh.Institution.ID},
+		Document: "鄂人社核〔2026〕1号", Reason: "批次成绩核查"})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	// One more came in under its own number after the suspension.
+	if want := xianningBatches*xianningRows + 1; m.Preview.Affected != want || len(m.Preview.Claims) != 1 || m.Preview.Claims[0].Claims != len(list) {
+		x.t.Errorf("the preview has %d certificates and claims %+v, want %d and %d", m.Preview.Affected, m.Preview.Claims, want, len(list))
+	}
+	if v, err := x.VerdictByHandle(ctx, string(list[0].Handle)); err != nil || !v.Valid {
+		x.t.Errorf("a preview touched a certificate: %v %v", v.Reasons, err)
 	}
 }
 

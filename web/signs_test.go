@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"bajigong/evaluators"
 	"bajigong/evaluators/signs"
 	"bajigong/registry"
 	"bajigong/standards"
@@ -31,7 +32,9 @@ func TestReviewsOverHTTP(t *testing.T) {
 	s.do("auditor", "POST", at+"/look", nil).problem(403, "not_allowed")
 	s.do("authority", "POST", at+"/look", nil).want(200)
 	s.do("authority", "POST", at+"/dismissal", dismissal{}).problem(400, "review")
-	if v := into[reviewView](s.do("authority", "POST", at+"/case", takeUp{Case: "c-1"}).want(200)); v.State != signs.ReviewCase || len(v.Steps) != 2 || v.Steps[1].Case != "c-1" {
+	s.do("authority", "POST", at+"/case", takeUp{Case: "case-none"}).want(404)
+	c := s.MustOpenCase(evaluators.Target{Institution: s.issuer.Institution.ID})
+	if v := into[reviewView](s.do("authority", "POST", at+"/case", takeUp{Case: c.ID}).want(200)); v.State != signs.ReviewCase || len(v.Steps) != 2 || v.Steps[1].Case != c.ID {
 		t.Errorf("taken up %+v", v)
 	}
 	if v := into[reviewView](s.do("authority", "GET", at, nil).want(200)); v.State != signs.ReviewCase {

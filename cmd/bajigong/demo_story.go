@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,6 +40,7 @@ type demoKey struct{ role, secret string }
 type demoIssuer struct {
 	registry.Actor
 	second registry.Actor // confirms what the first uploads
+	crew   demoCrew
 	inst   evaluators.Institution
 	filing evaluators.Filing
 }
@@ -55,6 +58,9 @@ func (s *story) run() error {
 		{"查验 anybody verifies", s.verify},
 		{"既有证书登记 certificates from elsewhere", s.elsewhere},
 		{"补贴：核对、锁定、第二家被拒、确认发放 claims: the second payer is refused", s.claims},
+		{"批量暂停：预览、第二人批准、撤回 a mass change with preview, second person, undo", s.mass},
+		{"信用与案件 credit, and a case from lead to removal", s.oversight},
+		{"统计 statistics", s.figures},
 		{"撤销立即可见 a voided certificate shows at once", s.voiding},
 		{"审计日志证明 the audit log proves it", s.proof},
 		{"全面自检 every invariant is checked", s.check},
@@ -89,17 +95,18 @@ func (s *story) admit() error {
 		site   string
 		scope  []evaluators.ScopeItem
 		ranges []evaluators.SerialRange
+		rooms  int
 	}{
 		{&s.centre, 1, "江岸职业技能评价中心（演示）", evaluators.Social, "058301", []evaluators.ScopeItem{
 			{Occupation: "6-31-01-03", Levels: levels(standards.Junior, standards.SeniorTechnician)},
 			{Occupation: "4-10-01-05", Levels: levels(standards.Junior, standards.Senior)},
-		}, nil},
+		}, nil, 10},
 		{&s.maker, 2, "远帆装备制造有限公司（演示）", evaluators.Employer, "058302", []evaluators.ScopeItem{
 			{Occupation: "6-18-01-01", Trade: "01", Levels: levels(standards.Intermediate, standards.Technician)},
-		}, []evaluators.SerialRange{{Year: 2026, Level: standards.Technician, First: 1, Last: 500}}},
+		}, []evaluators.SerialRange{{Year: 2026, Level: standards.Technician, First: 1, Last: 500}}, 1},
 		{&s.college, 3, "北湖技工学校职业技能评价所（演示）", evaluators.Social, "058303", []evaluators.ScopeItem{
 			{Occupation: "4-10-01-03", Levels: levels(standards.Junior, standards.Senior)},
-		}, nil},
+		}, nil, 1},
 	} {
 		inst, err := s.reg.AdmitInstitution(s.ctx, s.authority, evaluators.Institution{Name: x.name, USCC: invented.USCC(x.n), Region: "320583"})
 		if err != nil {
@@ -120,6 +127,9 @@ func (s *story) admit() error {
 			return err
 		}
 		*x.into = demoIssuer{Actor: actor, second: second, inst: inst, filing: f}
+		if err := s.crew(x.into, x.n, x.rooms); err != nil {
+			return err
+		}
 		s.say("   %s %s  编码前段 %s  %s", x.class, x.name, f.Prefix(), scopeText(s.reg, f))
 	}
 	if _, err := s.account("审计 auditor", registry.RoleAuditor, "", "320000"); err != nil {
@@ -159,14 +169,16 @@ type session struct {
 	occupation string
 	trade      string
 	level      standards.Level
-	from, to   int // invented people
+	from, to   int    // invented people
+	finding    string // of the authority's supervisor
+	appeal     bool   // somebody objects during publicity
 }
 
 func (s *story) sessions() error {
 	list := []session{
-		{s.centre, "2026 年第一批电工高级工", "6-31-01-03", "", standards.Senior, 0, 300},
-		{s.centre, "2026 年第一批养老护理员", "4-10-01-05", "", standards.Junior, 1000, 1040},
-		{s.maker, "数控车工技师评价", "6-18-01-01", "数控车工", standards.Technician, 2000, 2025},
+		{by: s.centre, name: "2026 年第一批电工高级工", occupation: "6-31-01-03", level: standards.Senior, from: 0, to: 300, finding: "recording"},
+		{by: s.centre, name: "2026 年第一批养老护理员", occupation: "4-10-01-05", level: standards.Junior, from: 1000, to: 1040, appeal: true},
+		{by: s.maker, name: "数控车工技师评价", occupation: "6-18-01-01", trade: "数控车工", level: standards.Technician, from: 2000, to: 2025},
 	}
 	for i, x := range list {
 		issued, err := s.issue(x, i == 0)
@@ -189,6 +201,12 @@ func (s *story) issue(x session, withMistakes bool) ([]registry.Issued, error) {
 	if _, err := s.reg.Issue(s.ctx, x.by.Actor, planned.ID, nil); fail.CodeOf(err) != "publicity_running" {
 		return nil, unexpected("issuing during publicity: %v", err)
 	}
+	var objection registry.Appeal
+	if x.appeal {
+		if objection, err = s.appeal(planned); err != nil {
+			return nil, err
+		}
+	}
 	s.moveTo(planned.Publicity.Until.AddDays(1), 9)
 	begun := s.w.now()
 	b, err := s.reg.Issue(s.ctx, x.by.Actor, planned.ID, nil)
@@ -200,6 +218,11 @@ func (s *story) issue(x session, withMistakes bool) ([]registry.Issued, error) {
 		return nil, err
 	}
 	s.say("   发证 %d 份，用时 %.1f 秒；首份 %s %s", b.Total, s.w.now().Sub(begun).Seconds(), credentials.GroupNumber(out[0].Number), out[0].Name)
+	if x.appeal {
+		if err := s.settle(x, planned, objection); err != nil {
+			return nil, err
+		}
+	}
 	return out, nil
 }
 
@@ -227,6 +250,9 @@ func (s *story) publicise(x session, withMistakes bool) (registry.Session, error
 	if err := s.enter(x, planned); err != nil {
 		return planned, err
 	}
+	if err := s.arrange(x, planned); err != nil {
+		return planned, err
+	}
 	s.moveTo(planned.ExamDate.AddDays(1), 9)
 	review := x.level >= standards.Technician
 	good := resultsFile(x.from, x.to, review)
@@ -237,6 +263,9 @@ func (s *story) publicise(x session, withMistakes bool) (registry.Session, error
 	}
 	report, err := s.reg.UploadResults(s.ctx, x.by.Actor, planned.ID, registry.Upload{File: strings.NewReader(good)})
 	if err != nil {
+		return planned, err
+	}
+	if err := s.report(x, planned); err != nil {
 		return planned, err
 	}
 	if _, err := s.reg.StartPublicity(s.ctx, x.by.Actor, planned.ID); fail.CodeOf(err) != "not_confirmed" {
@@ -274,7 +303,11 @@ func (s *story) enter(x session, planned registry.Session) error {
 	for _, e := range entries {
 		by[strings.Join(e.Conditions, "、")]++
 	}
-	s.say("   报名 %d 人，资格审核按申报条件：%v", report.Entries, by)
+	var words []string
+	for _, key := range slices.Sorted(maps.Keys(by)) {
+		words = append(words, fmt.Sprintf("%s %d 人", key, by[key]))
+	}
+	s.say("   报名 %d 人，符合申报条件：%s", report.Entries, strings.Join(words, "，"))
 	return nil
 }
 
@@ -307,7 +340,7 @@ func (s *story) refusedFile(by demoIssuer, session, file string) error {
 }
 
 func (s *story) suspension() error {
-	planned, err := s.publicise(session{s.college, "保育师中级工批次", "4-10-01-03", "", standards.Intermediate, 3000, 3020}, false)
+	planned, err := s.publicise(session{by: s.college, name: "保育师中级工批次", occupation: "4-10-01-03", level: standards.Intermediate, from: 3000, to: 3020}, false)
 	if err != nil {
 		return err
 	}
