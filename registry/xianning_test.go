@@ -59,7 +59,7 @@ func TestXianning(t *testing.T) {
 	clock := &registrytest.Clock{}
 	clock.Set(time.Date(2024, 2, 26, 1, 0, 0, 0, time.UTC))
 	x := &xianning{Env: registrytest.New(t, registrytest.Options{Clock: clock}), t: t, scale: 1, peopleOf: map[string]int{}}
-	if testing.Short() {
+	if testing.Short() || raceDetector {
 		x.scale = 10
 	}
 	for _, step := range []struct {

@@ -1,0 +1,6 @@
+//go:build race
+
+package registry_test
+
+// raceDetector is on: what takes seconds takes minutes.
+const raceDetector = true
