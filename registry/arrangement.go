@@ -517,7 +517,12 @@ func (r *Registry) mustBeArranged(rd kv.Reader, s Session) error {
 		return err
 	}
 	// The row of sessions and the day were judged when it was arranged.
-	if bad := rules.Check(a.Plan, facts); len(bad) > 0 {
+	bad := rules.Check(a.Plan, facts)
+	if s.Roster != nil && s.Roster.Entries > a.Seats() {
+		bad = append(bad, fail.Field{Name: "rooms", Code: "seats", ZH: fmt.Sprintf("报名 %d 人，考场只有 %d 个座位", s.Roster.Entries, a.Seats()),
+			EN: fmt.Sprintf("%d candidates are on the roster and the rooms have %d seats", s.Roster.Entries, a.Seats())})
+	}
+	if len(bad) > 0 {
 		refused.Text, refused.ZH = fmt.Sprintf("the arrangement of session %s no longer keeps %d rules", s.ID, len(bad)), fmt.Sprintf("批次 %s 的考务编排有 %d 处已不符合规定", s.ID, len(bad))
 		return refused.At(bad...)
 	}

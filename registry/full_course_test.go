@@ -76,6 +76,23 @@ func TestTheFullCourse(t *testing.T) {
 	}
 }
 
+// More candidates than seats: the rooms were not arranged for them.
+func TestEverybodyHasASeat(t *testing.T) {
+	e := registrytest.New(t, registrytest.Options{FullCourse: true})
+	c := newCrew(t, 1, e)
+	s := c.session(1)
+	c.mustArrange(s, c.plan(0)) // 30 seats
+	if _, err := e.EnterRoster(ctx, c.issuer.Actor, s.ID, registrytest.Roster(2000, 2031)); err != nil {
+		t.Fatal(err)
+	}
+	e.Clock.Set(s.ExamDate.AddDays(1).Time().Add(10 * time.Hour))
+	_, err := e.UploadResults(ctx, c.issuer.Actor, s.ID, registry.Upload{File: strings.NewReader(registrytest.CSV(2000, 2031))})
+	wantCode(t, "31 candidates on 30 seats", err, "session_not_arranged")
+	if got := fieldCodes(err); !slices.Equal(got, []string{"0 rooms seats"}) {
+		t.Errorf("fields %v", got)
+	}
+}
+
 // Whoever an integrity file keeps away is not arranged, nor entered as a candidate.
 func TestWhoIsKeptAway(t *testing.T) {
 	e := registrytest.New(t, registrytest.Options{FullCourse: true})
