@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -24,9 +25,16 @@ func (r *Registry) courseOn(region string, on standards.Date) (course.Rules, err
 	return rules, nil
 }
 
-// courseOf is the course of a session: by the rules of the day its plan was filed.
+// courseOf is the course of a session: by the rules that were in force when its
+// plan was filed.
 func (r *Registry) courseOf(s Session) (course.Rules, error) {
-	return r.courseOn(s.Region, standards.DateOf(s.Planned))
+	id := cmp.Or(s.Course, course.First)
+	rules, ok := r.cfg.Rules.Course.ByID(id)
+	if !ok {
+		return rules, fail.New(fail.Conflict, "no_course_rules", "session %s goes by the rules %s, which are no longer among the rule files", s.ID, id).
+			In("批次 %s 适用的认定流程规则 %s 已不在规则文件中，请恢复该文件", s.ID, id)
+	}
+	return rules, nil
 }
 
 // modeOf is what the rules ask for the session's mode. An exam needs no rule.
@@ -62,16 +70,13 @@ func length(field, text string, low, high int, zh, en string) []fail.Field {
 	return []fail.Field{{Name: field, Code: "length", ZH: fmt.Sprintf("%s应为 %d 至 %d 个字", zh, low, high), EN: fmt.Sprintf("%s has %d to %d characters", en, low, high)}}
 }
 
-// mayUseMode refuses a plan whose way to acquire certificates the region does
+// mayUseMode returns the rules for a session's course, and refuses a plan whose way to acquire certificates the region does
 // not have, or not for this class or level, or without its basis.
-func (r *Registry) mayUseMode(f evaluators.Filing, region string, in NewSession, today standards.Date) error {
-	mode := in.Mode
-	if mode == "" {
-		mode = policy.ModeExam
-	}
+func (r *Registry) mayUseMode(f evaluators.Filing, region string, in NewSession, today standards.Date) (course.Rules, error) {
+	mode := cmp.Or(in.Mode, policy.ModeExam)
 	rules, err := r.courseOn(region, today)
 	if err != nil {
-		return err
+		return rules, err
 	}
 	m, ok := modeOf(rules, mode)
 	var bad []fail.Field
@@ -90,9 +95,9 @@ func (r *Registry) mayUseMode(f evaluators.Filing, region string, in NewSession,
 		say(!m.Scores || in.ModeBasis == nil, "mode_basis", "not_here", "考核取得的批次不填此项", "an exam has no such basis")
 	}
 	if len(bad) > 0 {
-		return fail.New(fail.Invalid, "mode", "the way to acquire the certificate is not possible here").In("取得方式不适用").At(bad...)
+		return rules, fail.New(fail.Invalid, "mode", "the way to acquire the certificate is not possible here").In("取得方式不适用").At(bad...)
 	}
-	return nil
+	return rules, nil
 }
 
 // SetPlatform records the session's reference on the supervision platform 云眸,

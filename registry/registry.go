@@ -88,7 +88,9 @@ func New(db *kv.DB, cfg Config) (*Registry, error) {
 
 // Migrations are the schema's steps, oldest first. They are appended to, never
 // edited.
-func Migrations() []kv.Migration { return nil }
+func Migrations() []kv.Migration {
+	return []kv.Migration{{Name: "institutions in full", Step: institutionsInFull}}
+}
 
 // Config returns what the registry was made with.
 func (r *Registry) Config() Config { return r.cfg }

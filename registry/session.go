@@ -61,6 +61,9 @@ type Session struct {
 	// modes rest on ModeBasis, and every candidate on one of his own.
 	Mode      policy.Mode `json:"mode,omitempty"`
 	ModeBasis *ModeBasis  `json:"mode_basis,omitempty"`
+	// Course is the id of the rules for its course, those in force when its plan
+	// was filed; course.First when empty.
+	Course string `json:"course,omitempty"`
 	// Platform is the session's reference on the supervision platform 云眸.
 	Platform  string       `json:"platform,omitempty"`
 	Site      string       `json:"site,omitempty"` // place of examination; none is the filing's own
@@ -194,10 +197,11 @@ func (r *Registry) PlanSession(ctx context.Context, by Actor, in NewSession) (Se
 		if err != nil {
 			return err
 		}
-		if err := r.mayUseMode(f, inst.Region, in, today); err != nil {
+		rules, err := r.mayUseMode(f, inst.Region, in, today)
+		if err != nil {
 			return err
 		}
-		s := Session{ID: id, Name: in.Name, Mode: in.Mode, ModeBasis: in.ModeBasis, Platform: in.Platform, Site: in.Site, Institution: inst.ID, Filing: f.ID, Region: inst.Region,
+		s := Session{ID: id, Name: in.Name, Mode: in.Mode, ModeBasis: in.ModeBasis, Course: rules.ID, Platform: in.Platform, Site: in.Site, Institution: inst.ID, Filing: f.ID, Region: inst.Region,
 			Occupation: o.Code, Trade: trade.ID, Level: in.Level, Standard: standard, Norm: in.Norm, ExamDate: in.ExamDate, Planned: tx.Now(), State: SessionPlanned}
 		if err := r.mustBeEntitled(tx, inst, f, s, tx.Now()); err != nil {
 			return err

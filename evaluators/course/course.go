@@ -79,6 +79,10 @@ type Group struct {
 	Source string        `yaml:"source,omitempty" json:"source,omitempty"`
 }
 
+// First is the id of the file for sessions planned before the register kept with
+// a session by which file it goes.
+const First = "course-first"
+
 //go:embed data/*.yaml
 var files embed.FS
 

@@ -130,6 +130,25 @@ func (r Records[V]) Put(tx Tx, v V) error {
 	return nil
 }
 
+// Reindex writes the index entries of a page of records anew, as a migration does
+// that adds an index, and says where the next page begins; nil when it was the
+// last.
+func (r Records[V]) Reindex(tx Tx, rng Range) (next []byte, err error) {
+	page, next, err := r.Scan(tx, rng)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range page {
+		key := r.Key(v)
+		for _, index := range r.Indexes {
+			if err := index.move(tx, key, entrySet{}, newEntrySet(index.Keys(v))); err != nil {
+				return nil, fmt.Errorf("%s: %w", r.Table, err)
+			}
+		}
+	}
+	return next, nil
+}
+
 // Delete removes the record under key, if there is one, with its index entries.
 func (r Records[V]) Delete(tx Tx, key []byte) error {
 	old, had, err := r.Get(tx, key)

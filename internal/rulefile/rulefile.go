@@ -215,6 +215,15 @@ func (s Set[T]) With(more ...T) (Set[T], error) {
 // All returns the files, the oldest first.
 func (s Set[T]) All() []T { return slices.Clone(s.files) }
 
+// ByID returns the file with an id: what was decided by it is judged by it.
+func (s Set[T]) ByID(id string) (out T, ok bool) {
+	i := slices.IndexFunc(s.files, func(f T) bool { return f.Heading().ID == id })
+	if i < 0 {
+		return out, false
+	}
+	return s.files[i], true
+}
+
 // On returns what is in force in a region on a date (2026-03-01): the newest
 // file of the nearest region that has one by then, from the county over the
 // prefecture and the province to the nation.

@@ -91,6 +91,12 @@ func TestSet(t *testing.T) {
 	if d, _ := set.On("320500", "2026-05-01"); d.Days != 9 || len(set.All()) != 4 {
 		t.Errorf("a file with the id of the set does not take its place: %+v of %d", d, len(set.All()))
 	}
+	if d, ok := set.ByID("ks"); !ok || d.Days != 4 {
+		t.Errorf("by id: %+v %t", d, ok)
+	}
+	if _, ok := set.ByID("none"); ok {
+		t.Error("an id that is not there was found")
+	}
 	own.ID = "other"
 	if _, err := set.With(own); fail.CodeOf(err) != "rulefile_invalid" {
 		t.Errorf("two files for one region and day: %v", err)
