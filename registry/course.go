@@ -154,13 +154,22 @@ func (r *Registry) Timeline(ctx context.Context, by Actor, session string) (out 
 		if err != nil {
 			return err
 		}
-		out = course.Timeline(rules, r.cfg.Calendar, s.ExamDate, s.dates(), standards.DateOf(now))
+		done := s.dates()
+		a, arranged, err := arrangements.Get(rd, kv.Key(s.ID))
+		if err != nil {
+			return err
+		}
+		if arranged {
+			done[course.StepArrangement] = standards.DateOf(a.Recorded)
+		}
+		out = course.Timeline(rules, r.cfg.Calendar, s.ExamDate, done, standards.DateOf(now))
 		return nil
 	})
 	return out, err
 }
 
-// dates are the days on which the steps were done.
+// dates are the days on which the steps were done, but for the arrangement, which
+// has a record of its own.
 func (s Session) dates() course.Dates {
 	out := course.Dates{course.StepPlan: standards.DateOf(s.Planned)}
 	if s.Roster != nil {

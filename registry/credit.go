@@ -6,6 +6,7 @@ import (
 
 	"bajigong/evaluators"
 	"bajigong/evaluators/credit"
+	"bajigong/evaluators/signs"
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
 	"bajigong/standards"
@@ -16,8 +17,10 @@ import (
 const maxCreditYear = kv.MaxScan
 
 // RecordCreditEvent enters an event in an institution's ledger: an item, a repair
-// 修复 of one, or a correction. Errors: as [credit.Record]; Invalid when a text
-// has an identity number in it; Conflict credit_year_full.
+// 修复 of one, or a correction. An event that follows from a case or a sign names
+// it as Reference: a case that was decided on the institution, or a review that
+// was taken up. Errors: as [credit.Record]; Invalid when a text has an identity
+// number in it or the reference is not one; Conflict credit_year_full.
 func (r *Registry) RecordCreditEvent(ctx context.Context, by Actor, in credit.Event) (credit.Event, error) {
 	var out credit.Event
 	err := r.db.Update(ctx, func(tx kv.Tx) error {
@@ -35,6 +38,9 @@ func (r *Registry) RecordCreditEvent(ctx context.Context, by Actor, in credit.Ev
 			}
 			return err
 		}
+		if err := creditOrigin(tx, inst.ID, in); err != nil {
+			return err
+		}
 		if out, err = r.recordCredit(tx, by, in); err != nil {
 			return err
 		}
@@ -44,6 +50,27 @@ func (r *Registry) RecordCreditEvent(ctx context.Context, by Actor, in credit.Ev
 		return credit.Event{}, fmt.Errorf("record credit event: %w", err)
 	}
 	return out, nil
+}
+
+// creditOrigin refuses an event that claims to follow from something that is not
+// there, is about somebody else or has not come so far.
+func creditOrigin(rd kv.Reader, institution string, in credit.Event) error {
+	switch in.Origin {
+	case credit.OriginManual:
+		return nil
+	case credit.OriginCase:
+		c, ok, err := caseRecords.Get(rd, kv.Key(in.Reference))
+		if err != nil || ok && c.Subject.Institution() == institution && c.Ruling != nil {
+			return err
+		}
+	case credit.OriginSign:
+		v, ok, err := reviews.Get(rd, kv.Key(in.Reference))
+		if err != nil || ok && v.Institution == institution && v.State == signs.ReviewCase {
+			return err
+		}
+	}
+	return fail.New(fail.Invalid, "credit_event_invalid", "the event does not follow from what it names").In("信用记录的来源有误").
+		At(fail.Field{Name: "reference", Code: "origin", ZH: "来源为案件的，应写明已对该机构作出决定的案件；来源为信号的，应写明已立案的核查", EN: "name a case decided on this institution, or a review of it that was taken up"})
 }
 
 func creditEventByID(rd kv.Reader, institution, id string) (credit.Event, error) {

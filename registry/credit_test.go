@@ -26,11 +26,24 @@ func creditEvent(institution, item string, on standards.Date) credit.Event {
 
 func mustCredit(t testing.TB, e *registrytest.Env, in credit.Event) credit.Event {
 	t.Helper()
-	out, err := e.RecordCreditEvent(ctx, e.Authority, in)
+	out, err := recordCredit(e, in)
 	if err != nil {
 		t.Fatalf("%+v: %v", in, err)
 	}
 	return out
+}
+
+// recordCredit records an event; one of a case as the use case of the case does,
+// without the case itself.
+func recordCredit(e *registrytest.Env, in credit.Event) (credit.Event, error) {
+	if in.Origin != credit.OriginCase {
+		return e.RecordCreditEvent(ctx, e.Authority, in)
+	}
+	out, err := e.HookRecordCredit(ctx, e.Authority, in)
+	if err != nil {
+		return credit.Event{}, err
+	}
+	return out[0], nil
 }
 
 // caseEvent is for items that only a decision gives rise to.
@@ -78,7 +91,7 @@ func TestCreditIsTheLedger(t *testing.T) {
 				in.Corrects, in.Effective = target, ""
 			}
 		}
-		out, err := e.RecordCreditEvent(ctx, e.Authority, in)
+		out, err := recordCredit(e, in)
 		if err != nil {
 			if k := fail.KindOf(err); k != fail.Conflict {
 				t.Fatalf("%+v: %v", in, err)

@@ -6,7 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"bajigong/evaluators"
+	"bajigong/evaluators/course"
+	"bajigong/evaluators/credit"
 	"bajigong/evaluators/examiners"
+	"bajigong/internal/fail"
 	"bajigong/registry"
 	"bajigong/registry/registrytest"
 	"bajigong/standards"
@@ -69,9 +73,26 @@ func TestTheFullCourse(t *testing.T) {
 	if got := e.MustIssue(by, s.ID); len(got) != 3 {
 		t.Errorf("issued %d", len(got))
 	}
+	marks, err := e.Timeline(ctx, by.Actor, s.ID)
+	if err != nil || marks[2].Step != course.StepArrangement || marks[2].Done != "2026-03-02" {
+		t.Errorf("timeline %+v %v", marks, err)
+	}
+	// What only a case can give rise to needs a case that was decided.
+	event := credit.Event{Institution: by.Institution.ID, Item: "false_evaluation", Effective: standards.DateOf(e.Clock.Now()), Document: "苏人社决〔2026〕9号", Origin: credit.OriginCase}
+	target := evaluators.Target{Institution: by.Institution.ID}
+	open := e.MustOpenCase(target)
+	for _, reference := range []string{"", "case-none", open.ID} {
+		event.Reference = reference
+		_, err := e.RecordCreditEvent(ctx, e.Authority, event)
+		wantCode(t, "an event of case "+reference, err, "credit_event_invalid")
+	}
+	event.Reference = e.MustDecideInCase(target, e.Measure(evaluators.Warn, target)).ID
+	if _, err := e.RecordCreditEvent(ctx, e.Authority, event); err != nil {
+		t.Error(err, fail.Of(err).Fields)
+	}
 	// The finding of the authority's supervisor is in the ledger of credit, once.
 	ledger, _, err := e.Credit(ctx, e.Authority, by.Institution.ID, registry.CreditQuery{On: standards.DateOf(e.Clock.Now())})
-	if err != nil || len(ledger.Lines) != 1 || ledger.Lines[0].Item != "plan_deviation" || ledger.Lines[0].Total != 97 {
+	if err != nil || len(ledger.Lines) != 2 || ledger.Lines[0].Item != "plan_deviation" || ledger.Lines[0].Total != 97 {
 		t.Errorf("credit %+v %v", ledger, err)
 	}
 }

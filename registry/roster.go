@@ -219,6 +219,12 @@ func (about rosterCase) checkRow(row RosterRow) (out entered, bad []fail.Field) 
 	bad = append(bad, about.modeProblems(e, row.Row)...)
 	bad = append(bad, personalTexts(row)...)
 	for _, f := range row.Record.Problems() {
+		if f.Name == "birth" {
+			if p.Document.Number == "" {
+				continue // it comes with the document, which is wrong itself
+			}
+			f.Name = "出生日期"
+		}
 		f.Row = row.Row
 		bad = append(bad, f)
 	}

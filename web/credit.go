@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"time"
@@ -22,6 +23,8 @@ type newCreditEvent struct {
 	Document    string         `json:"document"`
 	Basis       string         `json:"basis,omitempty"`
 	Note        string         `json:"note,omitempty"`
+	Origin      credit.Origin  `json:"origin,omitempty"`    // manual when empty; case or sign with their Reference
+	Reference   string         `json:"reference,omitempty"` // id of the case or review it follows from
 }
 
 // newCreditReview is a yearly review 年度评价.
@@ -123,7 +126,7 @@ type creditView struct {
 
 func (s *Server) recordCreditEvent(c *call, in newCreditEvent) (credit.Event, error) {
 	return s.reg.RecordCreditEvent(c.ctx, c.by, credit.Event{Institution: in.Institution, Item: in.Item, Repairs: in.Repairs, Corrects: in.Corrects,
-		Effective: in.Effective, Document: in.Document, Basis: in.Basis, Origin: credit.OriginManual, Note: in.Note})
+		Effective: in.Effective, Document: in.Document, Basis: in.Basis, Origin: cmp.Or(in.Origin, credit.OriginManual), Reference: in.Reference, Note: in.Note})
 }
 
 func (s *Server) creditOf(c *call, _ none) (creditView, error) {

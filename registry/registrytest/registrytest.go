@@ -139,9 +139,9 @@ func New(t testing.TB, opts ...Options) *Env {
 	}
 	switch {
 	case opt.Course != nil:
-		rules.Course = *opt.Course
+		rules.Course = withFirst(t, *opt.Course)
 	case !opt.FullCourse:
-		rules.Course = ThinCourse(t)
+		rules.Course = withFirst(t, ThinCourse(t))
 	}
 	if opt.Rules != nil {
 		opt.Rules(&rules)
@@ -180,6 +180,20 @@ func ThinCourse(t testing.TB) rulefile.Set[course.Rules] {
 	t.Helper()
 	set, err := rulefile.NewSet(course.Rules{Head: rulefile.Head{ID: "thin", Region: "000000", From: "2000-01-01"}, PublicityDays: 5})
 	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+// withFirst adds the file of sessions that name none.
+func withFirst(t testing.TB, set rulefile.Set[course.Rules]) rulefile.Set[course.Rules] {
+	t.Helper()
+	embedded, err := course.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _ := embedded.ByID(course.First)
+	if set, err = set.With(first); err != nil {
 		t.Fatal(err)
 	}
 	return set

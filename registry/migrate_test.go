@@ -1,0 +1,75 @@
+package registry_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"bajigong/internal/kv"
+	"bajigong/registry"
+	"bajigong/registry/registrytest"
+)
+
+// A store as the first release left it: no region on filings, none of the later
+// indexes, nothing in the queue of figures, no rules named by sessions.
+func TestMigrationOfTheFirstRelease(t *testing.T) {
+	e := registrytest.New(t)
+	by := e.MustAdmit(1)
+	got := e.MustCertificates(by, 0, 600)
+	if _, err := e.ChangeCertificate(ctx, e.Authority, got[0].Number, registry.NewChange{Kind: registry.ChangeVoid, Document: "x", Reason: "查实替考"}); err != nil {
+		t.Fatal(err)
+	}
+	strip := func(table kv.Table, member string) {
+		t.Helper()
+		err := e.DB.Update(ctx, func(tx kv.Tx) error {
+			return kv.Each(tx, table, kv.Range{}, func(entry kv.Entry) error {
+				if member == "" {
+					tx.Delete(table, entry.Key)
+					return nil
+				}
+				var v map[string]any
+				if err := json.Unmarshal(entry.Value, &v); err != nil {
+					return err
+				}
+				delete(v, member)
+				b, err := json.Marshal(v)
+				tx.Put(table, entry.Key, b)
+				return err
+			})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	strip("filings", "region")
+	strip("sessions", "course")
+	for _, table := range []kv.Table{"directory_by_occupation", "occupations_by_name", "results_by_person", "figure_due", "exam_days"} {
+		strip(table, "")
+	}
+	if report, err := e.Check(ctx, registry.Operator(), nil); err != nil || report.Found == 0 {
+		t.Fatalf("check of the old store finds %d problems, %v", report.Found, err)
+	}
+	m := registry.Migrations()[0]
+	var cursor []byte
+	for done, pages := false, 0; !done; pages++ {
+		err := e.DB.Update(ctx, func(tx kv.Tx) error {
+			next, end, err := m.Step(tx, cursor)
+			if err == nil {
+				cursor, done = next, end
+			}
+			return err
+		})
+		if err != nil || pages > 100 {
+			t.Fatalf("page %d: %v", pages, err)
+		}
+	}
+	if n, err := e.CountFigures(ctx); err != nil || n == 0 {
+		t.Errorf("counted %d, %v", n, err)
+	}
+	if h, err := e.HistoryOf(ctx, by.Institution.ID); err != nil || len(h.Issued) != 1 || h.Issued[0].Issued != 600 || h.Issued[0].Voided != 1 {
+		t.Errorf("history %+v %v", h.Issued, err)
+	}
+	if page, err := e.FindInstitutions(ctx, registry.DirectoryFilter{Occupation: "电工", Region: "3205"}, registry.Page{}); err != nil || len(page.Items) != 1 {
+		t.Errorf("directory %+v %v", page.Items, err)
+	}
+	e.MustCheck()
+}
