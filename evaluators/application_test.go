@@ -2,59 +2,14 @@ package evaluators_test
 
 import (
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"slices"
-	"strings"
 	"testing"
 
 	"bajigong/evaluators"
+	"bajigong/internal/doctest"
 	"bajigong/internal/fail"
 	"bajigong/standards"
 )
-
-// typeTable reads the table in the comment of a type: rows by their first cell,
-// columns by the heading.
-func typeTable(t *testing.T, file, name string) map[string]map[string]string {
-	t.Helper()
-	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := ""
-	for _, d := range f.Decls {
-		g, ok := d.(*ast.GenDecl)
-		if ok && g.Tok == token.TYPE && g.Specs[0].(*ast.TypeSpec).Name.Name == name {
-			text = g.Doc.Text()
-		}
-	}
-	table := map[string]map[string]string{}
-	var columns []string
-	for line := range strings.Lines(text) {
-		cells := strings.Split(line, "|")
-		for i := range cells {
-			cells[i] = strings.TrimSpace(cells[i])
-		}
-		switch {
-		case len(cells) < 2:
-		case columns == nil:
-			columns = cells[1:]
-		default:
-			row := map[string]string{}
-			for i, c := range cells[1:] {
-				if c != "-" {
-					row[columns[i]] = c
-				}
-			}
-			table[cells[0]] = row
-		}
-	}
-	if len(table) == 0 {
-		t.Fatalf("the comment of %s has no table", name)
-	}
-	return table
-}
 
 func form() evaluators.ApplicationForm {
 	return evaluators.ApplicationForm{Class: evaluators.Social, Province: "32", Authority: "320500", SiteName: "昆山考点", SiteAddress: "示例路 1 号",
@@ -92,10 +47,8 @@ func take(a evaluators.Application, step evaluators.ApplicationStep) (evaluators
 }
 
 func TestApplicationStateTable(t *testing.T) {
-	table := typeTable(t, "application.go", "ApplicationState")
-	if len(table) != len(evaluators.ApplicationStates()) {
-		t.Fatalf("%d states in the table", len(table))
-	}
+	table := doctest.States(t, "application.go", "ApplicationState")
+	doctest.Holds(t, table, evaluators.ApplicationStates(), evaluators.ApplicationSteps())
 	paths := map[evaluators.ApplicationState][]evaluators.ApplicationStep{
 		evaluators.Submitted: nil, evaluators.Returned: {evaluators.Return}, evaluators.Admitted: {evaluators.Return, evaluators.Supplement, evaluators.AdmitIt},
 		evaluators.Withdrawn: {evaluators.Withdraw}, evaluators.Refused: {evaluators.Return, evaluators.Refuse},
@@ -113,7 +66,8 @@ func TestApplicationStateTable(t *testing.T) {
 		}
 		for _, step := range evaluators.ApplicationSteps() {
 			next, err := take(a, step)
-			want, ok := table[string(from)][string(step)]
+			want := table.Next[string(from)][string(step)]
+			ok := want != doctest.Refused
 			switch {
 			case !ok && (fail.KindOf(err) != fail.Conflict || fail.CodeOf(err) != "application_state"):
 				t.Errorf("%s while %s: %v, want a conflict", step, from, err)

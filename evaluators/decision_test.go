@@ -2,13 +2,14 @@ package evaluators_test
 
 import (
 	"encoding/json"
-	"go/parser"
-	"go/token"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"bajigong/evaluators"
+	"bajigong/internal/doctest"
 	"bajigong/internal/fail"
 	"bajigong/standards"
 )
@@ -16,48 +17,6 @@ import (
 func dateOf(s string) standards.Date { return standards.Date(s) }
 
 func joined(s []string) string { return strings.Join(s, ",") }
-
-// tables reads the tables of the package comment, each under the first cell of
-// its heading.
-func tables(t *testing.T) map[string]map[string]map[evaluators.Kind]string {
-	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "doc.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[string]map[string]map[evaluators.Kind]string{}
-	var kinds []evaluators.Kind
-	var table map[string]map[evaluators.Kind]string
-	for line := range strings.Lines(file.Doc.Text()) {
-		cells := strings.Split(line, "|")
-		for i := range cells {
-			cells[i] = strings.TrimSpace(cells[i])
-		}
-		switch {
-		case len(cells) < 2:
-			if !strings.Contains(line, "-+-") {
-				kinds = nil
-			}
-		case kinds == nil:
-			table = map[string]map[evaluators.Kind]string{}
-			out[cells[0]] = table
-			for _, c := range cells[1:] {
-				kinds = append(kinds, evaluators.Kind(c))
-			}
-		default:
-			row := map[evaluators.Kind]string{}
-			for i, c := range cells[1:] {
-				row[kinds[i]] = c
-			}
-			table[cells[0]] = row
-		}
-	}
-	if len(out) != 2 || len(out["state"]) != 6 || len(out["list"]) != 2 ||
-		len(out["state"]["registered"])+len(out["list"]["free"]) != len(evaluators.Kinds()) {
-		t.Fatalf("the tables are %v", out)
-	}
-	return out
-}
 
 // ofKind is a decision with the days its kind needs.
 func ofKind(id string, k evaluators.Kind, t evaluators.Target, effective standards.Date, recorded time.Time) evaluators.Decision {
@@ -88,7 +47,7 @@ func row(t *testing.T, ds []evaluators.Decision, target evaluators.Target, on st
 // TestStateTable drives a target into every state of the documented table and
 // tries every kind of decision there.
 func TestStateTable(t *testing.T) {
-	table := tables(t)["state"]
+	table := doctest.States(t, "doc.go", "States")
 	paths := map[string][]evaluators.Kind{
 		"registered":           nil,
 		"rectifying":           {evaluators.Rectify},
@@ -97,12 +56,16 @@ func TestStateTable(t *testing.T) {
 		"exited":               {evaluators.ExitVoluntary},
 		"removed":              {evaluators.Suspend, evaluators.ExitOrdered},
 	}
+	doctest.Holds(t, table, slices.Collect(maps.Keys(paths)), slices.DeleteFunc(evaluators.Kinds(), func(k evaluators.Kind) bool {
+		return k == evaluators.Blacklist || k == evaluators.Unlist
+	}))
 	// On this day the filing has run out, so that nothing but the table refuses.
 	const day = "2028-03-02"
 	now := at("2028-03-02 09:00")
 	for _, target := range []evaluators.Target{whole, oneFile, oneSite, cookOnly, cookAll, cookSenior, welderTrade, senior} {
 		for from, path := range paths {
-			for kind, want := range table[from] {
+			for action, want := range table.Next[from] {
+				kind := evaluators.Kind(action)
 				if kind == evaluators.ExitExpired && (target.Occupation != "" || target.Levels != 0) {
 					continue
 				}
@@ -114,7 +77,7 @@ func TestStateTable(t *testing.T) {
 					t.Fatalf("path to %s ends in %s", from, s)
 				}
 				d, err := evaluators.Decide(institution(), []evaluators.Filing{filing()}, ds, ofKind("z", kind, target, day, now), now)
-				if want == "-" {
+				if want == doctest.Refused {
 					if fail.KindOf(err) != fail.Conflict {
 						t.Errorf("%s of %v while %s: error %v, want a conflict", kind, target, from, err)
 					}
@@ -133,14 +96,16 @@ func TestStateTable(t *testing.T) {
 }
 
 func TestBlacklistTable(t *testing.T) {
-	table := tables(t)["list"]
+	table := doctest.States(t, "doc.go", "Blacklist")
+	doctest.Holds(t, table, []string{"free", "listed"}, []evaluators.Kind{evaluators.Blacklist, evaluators.Unlist})
 	now := at("2026-03-02 09:00")
 	listed := ofKind("a", evaluators.Blacklist, whole, "2026-03-01", at("2026-03-01 09:00"))
 	ended := decision("b", evaluators.ExitOrdered, whole, "2026-03-01", at("2026-03-01 09:00"))
 	for from, past := range map[string][]evaluators.Decision{"free": {ended}, "listed": {ended, listed}} {
-		for kind, want := range table[from] {
+		for action, want := range table.Next[from] {
+			kind := evaluators.Kind(action)
 			d, err := evaluators.Decide(institution(), nil, past, ofKind("z", kind, whole, "2026-03-02", now), now)
-			if want == "-" {
+			if want == doctest.Refused {
 				wantConflict(t, err, map[string]string{"free": "not_blacklisted", "listed": "already_blacklisted"}[from])
 				continue
 			}

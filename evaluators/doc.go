@@ -15,7 +15,7 @@
 //	Filing.AdmitGroup, Filing.Recognise   class Y: whom it examines, 薪酬挂钩, 试点认定
 //	Institution.Readmit  重新准入: the one way back after an exit, by a new filing
 //
-// # States
+// # States of what a decision names
 //
 // A decision names a [Target]: a whole institution, one of its filings or sites,
 // and under any of these an occupation, one of its trades, or levels. Each target
@@ -43,12 +43,14 @@
 // later date, the longer one lasts. A rectification has no last day: it ends when
 // it is accepted. exit_expired 期满不续 needs filings that have run out.
 //
+// # Blacklist 黑名单
+//
 // The blacklist is a track beside these, of whole institutions only, whatever
 // their state. It says nothing about what an institution may do under the filings
 // it has; while it runs it gets no new one ([Barred]). A blacklisting always has
 // a last day, after which it ends by itself.
 //
-//	list   | blacklist | unlist
+//	state  | blacklist | unlist
 //	-------+-----------+-------
 //	free   | listed    | -
 //	listed | -         | free

@@ -1,12 +1,58 @@
 package evaluators_test
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"slices"
+	"strings"
 	"testing"
 
 	"bajigong/evaluators"
 	"bajigong/standards"
 )
+
+// typeTable reads the table in the comment of a type: rows by their first cell,
+// columns by the heading.
+func typeTable(t *testing.T, file, name string) map[string]map[string]string {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := ""
+	for _, d := range f.Decls {
+		g, ok := d.(*ast.GenDecl)
+		if ok && g.Tok == token.TYPE && g.Specs[0].(*ast.TypeSpec).Name.Name == name {
+			text = g.Doc.Text()
+		}
+	}
+	table := map[string]map[string]string{}
+	var columns []string
+	for line := range strings.Lines(text) {
+		cells := strings.Split(line, "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		switch {
+		case len(cells) < 2:
+		case columns == nil:
+			columns = cells[1:]
+		default:
+			row := map[string]string{}
+			for i, c := range cells[1:] {
+				if c != "-" {
+					row[columns[i]] = c
+				}
+			}
+			table[cells[0]] = row
+		}
+	}
+	if len(table) == 0 {
+		t.Fatalf("the comment of %s has no table", name)
+	}
+	return table
+}
 
 func TestRelationTable(t *testing.T) {
 	table := typeTable(t, "relation.go", "Relation")

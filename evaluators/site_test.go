@@ -1,10 +1,12 @@
 package evaluators_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
 	"bajigong/evaluators"
+	"bajigong/internal/doctest"
 	"bajigong/internal/fail"
 	"bajigong/standards"
 )
@@ -23,15 +25,13 @@ func siteChange(site string, k evaluators.SiteChangeKind, from standards.Date) e
 }
 
 func TestSiteStateTable(t *testing.T) {
-	table := typeTable(t, "site.go", "SiteState")
+	table := doctest.States(t, "site.go", "SiteState")
 	now := at("2026-03-02 09:00")
 	paths := map[string][]evaluators.SiteChangeKind{
 		"absent": nil, "open": {evaluators.OpenSite}, "suspended": {evaluators.OpenSite, evaluators.SuspendSite},
 		"closed": {evaluators.OpenSite, evaluators.SuspendSite, evaluators.CloseSite},
 	}
-	if len(table) != len(paths) {
-		t.Fatalf("%d states in the table", len(table))
-	}
+	doctest.Holds(t, table, slices.Collect(maps.Keys(paths)), evaluators.SiteChangeKinds())
 	for from, path := range paths {
 		for _, kind := range evaluators.SiteChangeKinds() {
 			f := filing()
@@ -45,8 +45,8 @@ func TestSiteStateTable(t *testing.T) {
 				t.Fatalf("the way to %s ends in %s", from, s.State)
 			}
 			f, err = f.ChangeSite(nil, siteChange("02", kind, "2026-03-02"), now)
-			want, ok := table[from][string(kind)]
-			if !ok {
+			want := table.Next[from][string(kind)]
+			if want == doctest.Refused {
 				if fail.KindOf(err) != fail.Conflict || fail.CodeOf(err) != "site_state" {
 					t.Errorf("%s while %s: %v, want a conflict", kind, from, err)
 				}

@@ -2,15 +2,15 @@ package internal_test
 
 import (
 	"flag"
-	"go/ast"
-	"go/parser"
-	"go/token"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"bajigong/internal/doctest"
 )
 
 var update = flag.Bool("update", false, "write docs/states.md from the comments")
@@ -30,7 +30,7 @@ func TestStatesAreDocumented(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && d.Name() != ".." || d.Name() == "testdata" || d.Name() == "node_modules") {
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && d.Name() != ".." || d.Name() == "testdata" || d.Name() == "node_modules" || d.Name() == "doctest") {
 			return fs.SkipDir
 		}
 		if strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
@@ -44,6 +44,12 @@ func TestStatesAreDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	slices.Sort(sections)
+	for i, section := range sections {
+		heading, _, _ := strings.Cut(section[1:], "\n")
+		if i > 0 && strings.HasPrefix(sections[i-1][1:], heading+"\n") {
+			t.Errorf("two tables go by %q", heading)
+		}
+	}
 	want := statesHead + strings.Join(sections, "")
 	const page = "../docs/states.md"
 	if *update {
@@ -60,53 +66,21 @@ func TestStatesAreDocumented(t *testing.T) {
 	}
 }
 
-// stateTables are the tables in the comments of a file, as sections of the page.
+// stateTables are the tables in the comments of a file, as sections of the page:
+// package and type, or package and the heading of its comment.
 func stateTables(path string) (out []string, err error) {
-	f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
-	if err != nil {
-		return nil, err
-	}
-	add := func(name string, doc *ast.CommentGroup) {
-		for _, table := range tables(doc.Text()) {
-			out = append(out, "\n## "+name+"\n\n```\n"+table+"```\n")
-		}
-	}
-	pkg := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), "../")
-	add(pkg, f.Doc)
-	for _, d := range f.Decls {
-		g, ok := d.(*ast.GenDecl)
-		if !ok || g.Tok != token.TYPE {
-			continue
-		}
-		for _, s := range g.Specs {
-			add(pkg+"."+s.(*ast.TypeSpec).Name.Name, g.Doc)
-		}
-	}
-	return out, nil
-}
-
-// tables are the indented blocks of a comment that begin with a row "state | …".
-func tables(doc string) (out []string) {
-	var block string
-	end := func() {
-		if block != "" {
-			out = append(out, block)
-		}
-		block = ""
-	}
-	for line := range strings.Lines(doc) {
-		row := strings.HasPrefix(line, "\t") && (strings.Contains(line, "|") || strings.Contains(line, "+-"))
-		begins := row && strings.HasPrefix(strings.TrimSpace(line), "state") && strings.Contains(line, "|")
+	tables, err := doctest.Tables(path)
+	for _, table := range tables {
+		name := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), "../")
 		switch {
-		case begins:
-			end()
-			block = line[1:]
-		case row && block != "":
-			block += line[1:]
+		case table.Type != "":
+			name += "." + table.Type
+		case table.Heading != "":
+			name += ": " + table.Heading
 		default:
-			end()
+			return nil, fmt.Errorf("%s: the table of the package comment needs a heading", path)
 		}
+		out = append(out, "\n## "+name+"\n\n```\n"+table.Text+"```\n")
 	}
-	end()
-	return out
+	return out, err
 }

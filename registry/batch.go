@@ -10,14 +10,24 @@ import (
 )
 
 // BatchState is how far the issue of one session has come. Every step is one or
-// more Updates; what is stored decides where a new process goes on.
+// more Updates; what is stored decides where a new process goes on. A dash means
+// that nothing is changed.
 //
-//	state       what is durable                                     next
-//	allocating  numbers, handles, status indices up to Allocated    signing
-//	signing     tokens, sealed papers, log entries up to Signed     signed
-//	signed      everything but the flip                             published, aborted
-//	published   public, all of it                                   –
-//	aborted     never public; what it allocated is burnt            –
+//	state      | allocate | sign   | publish   | abort
+//	-----------+----------+--------+-----------+--------
+//	allocating | signing  | -      | -         | aborted
+//	signing    | -        | signed | -         | aborted
+//	signed     | -        | -      | published | aborted
+//	published  | -        | -      | -         | -
+//	aborted    | -        | -      | -         | -
+//
+// allocate and sign go by pages; the last page leads on. What is durable then:
+//
+//	allocating  numbers, handles, status indices up to Allocated
+//	signing     tokens, sealed papers, log entries up to Signed
+//	signed      everything but the flip
+//	published   public, all of it
+//	aborted     never public; what it allocated is burnt
 type BatchState string
 
 // The states of a batch.

@@ -26,7 +26,7 @@ type NewCase struct {
 // OpenCase opens a case. Invalid: the target or the origin is not right.
 func (r *Registry) OpenCase(ctx context.Context, by Actor, in NewCase) (CaseView, error) {
 	id := r.rand.id("case")
-	if err := publicTexts([2]string{"subject.person", in.Subject.Person}, [2]string{"origin.id", in.Origin.ID}); err != nil {
+	if err := mustBeImpersonal("subject.person", in.Subject.Person, "origin.id", in.Origin.ID); err != nil {
 		return CaseView{}, err
 	}
 	var out CaseView

@@ -20,7 +20,7 @@ import (
 //
 // Errors are those of [cases.Case.Take] and of [evaluators.Decide].
 func (r *Registry) AdvanceCase(ctx context.Context, by Actor, id string, in cases.Step) (CaseView, error) {
-	if err := publicTexts([2]string{"reason", in.Reason}, [2]string{"basis", in.Basis}, [2]string{"document", in.Document}); err != nil {
+	if err := mustBeImpersonal("reason", in.Reason, "basis", in.Basis, "document", in.Document); err != nil {
 		return CaseView{}, err
 	}
 	do := RunCases

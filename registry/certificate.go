@@ -61,13 +61,15 @@ type Certificate struct {
 
 // CertificateStatus is what a certificate is worth, apart from its versions.
 //
-//	from       change            to
-//	valid      void 撤销          voided (end)
-//	valid      cancel 注销        cancelled (end)
-//	valid      suspend 暂停       suspended
-//	suspended  resume 恢复        valid
-//	suspended  void, cancel      voided, cancelled
-//	cancelled  void              voided (what should never have been is void even after it ended)
+//	state     | void   | cancel    | suspend   | resume
+//	----------+--------+-----------+-----------+-------
+//	valid     | voided | cancelled | suspended | -
+//	suspended | voided | cancelled | -         | valid
+//	cancelled | voided | -         | -         | -
+//	voided    | -      | -         | -         | -
+//
+// The actions are the kinds of change: void 撤销, cancel 注销, suspend 暂停, resume
+// 恢复. What should never have been is void even after it ended.
 //
 // Undoing a mass change (see MassChange) is no transition of this table: it gives
 // back exactly the status before it, whatever that was.

@@ -15,9 +15,6 @@ import (
 // becomes anything else.
 const StateRefused policy.State = "refused"
 
-// DefaultLock is how long a reservation stands before it expires by itself.
-const DefaultLock = 90 * 24 * time.Hour
-
 // How much of one person an Update reads at most. A person with more needs a
 // reviewer, not a quicker loop.
 const (

@@ -13,12 +13,15 @@ var (
 	payerActor = Actor{Account: "a-1", Organisation: "ks", Roles: []Role{RolePayer}, Region: "320583"}
 )
 
+// lock is what the sample file gives a reservation.
+const lock = 90 * 24 * time.Hour
+
 func reservedClaim() Claim {
-	return Claim{ID: "c-1", Payer: "ks", State: policy.Reserved, Outcome: policy.Allow, Amount: 260000, Reserved: claimDay, Expires: claimDay.Add(DefaultLock), LogIndex: 7}
+	return Claim{ID: "c-1", Payer: "ks", State: policy.Reserved, Outcome: policy.Allow, Amount: 260000, Reserved: claimDay, Expires: claimDay.Add(lock), LogIndex: 7}
 }
 
 func TestConfirmRule(t *testing.T) {
-	late, taken := claimDay.Add(DefaultLock), []policy.Failure{{Reason: policy.OnceTaken}}
+	late, taken := claimDay.Add(lock), []policy.Failure{{Reason: policy.OnceTaken}}
 	pay := Payment{Reference: "PAY 1", PaidOn: "2026-03-21", Amount: 260000}
 	for name, c := range map[string]struct {
 		claim func(*Claim)
@@ -82,7 +85,7 @@ func TestReleaseRule(t *testing.T) {
 	if _, _, err := c.GiveUp("另一原因", payerActor, claimDay.Add(2*time.Hour)); fail.CodeOf(err) != "claim_move" {
 		t.Errorf("released with another reason: %v", err)
 	}
-	if _, _, err := reservedClaim().GiveUp("x", payerActor, claimDay.Add(DefaultLock)); fail.CodeOf(err) != "claim_move" {
+	if _, _, err := reservedClaim().GiveUp("x", payerActor, claimDay.Add(lock)); fail.CodeOf(err) != "claim_move" {
 		t.Errorf("released when expired: %v", err)
 	}
 	for _, reason := range []string{"", "a\nb", "11010519491231002X 撤回"} {

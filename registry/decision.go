@@ -33,19 +33,6 @@ func notBlacklisted(tx kv.Tx, institution string) error {
 	return nil
 }
 
-// publicTexts refuses identity numbers in texts that are shown and logged.
-func publicTexts(texts ...[2]string) error {
-	var bad []fail.Field
-	for _, t := range texts {
-		bad = append(bad, impersonal(t[0], t[1])...)
-	}
-	if len(bad) == 0 {
-		return nil
-	}
-	return fail.New(fail.Invalid, "decision", "a decision is public and must not have an identity number in it").
-		In("决定会公开，不得写身份证号码").At(bad...)
-}
-
 // RecordDecision records a measure that needs no case by the rules of its day: a
 // suspension, its end, an exit of the institution's own. It is made public at
 // once when its kind is. What the decision does to past certificates: nothing.
@@ -53,7 +40,7 @@ func publicTexts(texts ...[2]string) error {
 // Conflict: case_needed (the kind is decided in a case, after a notice), or the
 // institution's state does not allow it.
 func (r *Registry) RecordDecision(ctx context.Context, by Actor, in evaluators.Decision) (evaluators.Decision, error) {
-	if err := publicTexts([2]string{"reason", in.Reason}, [2]string{"basis", in.Basis}, [2]string{"document", in.Document}); err != nil {
+	if err := mustBeImpersonal("reason", in.Reason, "basis", in.Basis, "document", in.Document); err != nil {
 		return evaluators.Decision{}, err
 	}
 	in.Case = ""

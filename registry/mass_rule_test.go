@@ -2,70 +2,28 @@ package registry
 
 import (
 	"encoding/json"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"bajigong/internal/doctest"
 	"bajigong/internal/fail"
 	"bajigong/registry/auditlog"
 	"bajigong/standards"
 )
 
-// docOfType reads the doc comment of a type in a file of this package.
-func docOfType(t *testing.T, file, name string) string {
-	t.Helper()
-	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range f.Decls {
-		if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.TYPE && g.Specs[0].(*ast.TypeSpec).Name.Name == name {
-			return g.Doc.Text()
-		}
-	}
-	t.Fatalf("%s has no type %s", file, name)
-	return ""
-}
-
 // Every pair of the documented table happens as written; every other is refused.
 func TestMassStateTable(t *testing.T) {
-	table := map[MassState]map[massAct]MassState{}
-	var acts []massAct
-	for line := range strings.Lines(docOfType(t, "mass.go", "MassState")) {
-		cells := strings.Split(line, "|")
-		for i := range cells {
-			cells[i] = strings.TrimSpace(cells[i])
-		}
-		switch {
-		case len(cells) < 2:
-		case acts == nil:
-			for _, c := range cells[1:] {
-				acts = append(acts, massAct(c))
-			}
-		default:
-			row := map[massAct]MassState{}
-			for i, c := range cells[1:] {
-				if c != "-" {
-					row[acts[i]] = MassState(c)
-				}
-			}
-			table[MassState(cells[0])] = row
-		}
-	}
-	if !slices.Equal(acts, massActs()) || len(table) != len(MassStates()) {
-		t.Fatalf("the table has acts %v and %d states", acts, len(table))
-	}
+	table := doctest.States(t, "mass.go", "MassState")
+	doctest.Holds(t, table, MassStates(), massActs())
 	for _, from := range MassStates() {
 		if zh, en := from.Words(); zh == "" || en == "" {
 			t.Errorf("%s has no words", from)
 		}
 		for _, do := range massActs() {
 			got, err := (MassChange{State: from}).next(do)
-			want, ok := table[from][do]
+			want := MassState(table.Next[string(from)][string(do)])
+			ok := want != doctest.Refused
 			if ok != (err == nil) || ok && got.State != want || !ok && (fail.CodeOf(err) != "mass_state" || got.State != from) {
 				t.Errorf("%s of %s gives %s, %v; the table says %q", do, from, got.State, err, want)
 			}

@@ -11,17 +11,19 @@ import (
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
 	"bajigong/registry/policy"
+	"bajigong/standards"
 )
 
-// ReserveClaim reserves a claim 锁定 for DefaultLock, or refuses it, in one
-// Update that reads all the person's claims and certificates. Either is recorded
-// under the payer's reference and answered again, with the state as of then,
-// when the same request comes once more. What is held, and what matches no
-// certificate, is answered and not recorded: the reference stays free for the
-// completed request.
+// ReserveClaim reserves a claim 锁定 for the days that the rules of the payer's
+// region give (package locks), or refuses it, in one Update that reads all the
+// person's claims and certificates. Either is recorded under the payer's
+// reference and answered again, with the state as of then, when the same request
+// comes once more. What is held, and what matches no certificate, is answered
+// and not recorded: the reference stays free for the completed request.
 //
 // Conflict reference_reused: the reference belongs to a request with another
-// content. Invalid: the request has mistakes.
+// content; no_lock_rule: no rule file gives those days. Invalid: the request has
+// mistakes.
 func (r *Registry) ReserveClaim(ctx context.Context, by Actor, req ClaimRequest) (ClaimAnswer, error) {
 	q, err := req.parse(true)
 	if err != nil {
@@ -97,7 +99,12 @@ func (r *Registry) recordClaim(tx kv.Tx, by Actor, d decided, c Claim) (Claim, e
 	c.Reserved = tx.Now()
 	kind := ClaimRefused
 	if c.State == policy.Reserved {
-		kind, c.Expires = ClaimReserved, tx.Now().Add(DefaultLock)
+		rules, ok := r.cfg.Rules.Locks.On(c.Region, string(standards.DateOf(tx.Now())))
+		if !ok {
+			return c, fail.New(fail.Conflict, "no_lock_rule", "no rule file says how long a claim of region %s stands reserved", c.Region).
+				In("没有规定地区 %s 补贴申领锁定期限的规则文件", c.Region)
+		}
+		kind, c.Expires = ClaimReserved, rules.Until(tx.Now())
 	}
 	c.LogIndex, err = r.appendEvent(tx, by, Event{Kind: kind, Object: c.ID, Payer: c.Payer, Detail: claimDecided{
 		Policy: c.Policy, Version: c.PolicyVersion, Digest: c.PolicyDigest, TreeSize: d.size, Basis: hex.EncodeToString(c.Basis),

@@ -12,7 +12,9 @@ import (
 	"bajigong/internal/fail"
 	"bajigong/internal/invented"
 	"bajigong/internal/kv/kvtest"
+	"bajigong/internal/rulefile"
 	"bajigong/registry"
+	"bajigong/registry/locks"
 	"bajigong/registry/policy"
 	"bajigong/registry/registrytest"
 	"bajigong/standards"
@@ -69,6 +71,32 @@ func (e *claimEnv) mustAnswer(what string, a registry.ClaimAnswer, outcome polic
 	}
 }
 
+// A reservation stands for the days of the payer's region and expires with them.
+func TestLockByRegion(t *testing.T) {
+	e := newClaimEnv(t, registrytest.Options{Rules: func(r *registry.Rules) {
+		own := locks.Rules{Head: rulefile.Head{ID: "kunshan", Region: "320583", From: "2026-01-01", Sample: "test"}, Days: 30}
+		var err error
+		if r.Locks, err = r.Locks.With(own); err != nil {
+			t.Fatal(err)
+		}
+	}})
+	for i, c := range []struct {
+		by   registry.Actor
+		days int
+	}{{e.kunshan, 30}, {e.other, 90}} {
+		issued := e.issue(i, "6-31-01-03", standards.Senior)
+		a := e.mustReserve(c.by, e.request(i, issued.Number))
+		if a.Claim == nil || !a.Claim.Expires.Equal(a.Claim.Reserved.AddDate(0, 0, c.days)) {
+			t.Fatalf("%s: %+v, want %d days", c.by.Region, a.Claim, c.days)
+		}
+		for days, want := range map[int]policy.State{c.days - 1: policy.Reserved, c.days: policy.Expired} {
+			if got := policy.StateAt(a.Claim.State, a.Claim.Expires, a.Claim.Reserved.AddDate(0, 0, days)); got != want {
+				t.Errorf("%s after %d days: %s, want %s", c.by.Region, days, got, want)
+			}
+		}
+	}
+}
+
 func asJSON(t testing.TB, v any) string {
 	t.Helper()
 	b, err := json.Marshal(v)
@@ -110,7 +138,7 @@ func TestOneOfManyParallelReservationsIsAllowed(t *testing.T) {
 	if winner == nil {
 		t.Fatal("no reservation was allowed")
 	}
-	if c := winner.answer.Claim; c.Amount != 260000 || c.State != policy.Reserved || !c.Expires.Equal(c.Reserved.Add(registry.DefaultLock)) {
+	if c := winner.answer.Claim; c.Amount != 260000 || c.State != policy.Reserved || !c.Expires.Equal(c.Reserved.AddDate(0, 0, 90)) {
 		t.Errorf("allowed: %+v", c)
 	}
 	for _, r := range results {

@@ -14,6 +14,7 @@ import (
 	"bajigong/evaluators/relations"
 	"bajigong/evaluators/signs"
 	"bajigong/internal/rulefile"
+	"bajigong/registry/locks"
 	"bajigong/standards/eligibility"
 )
 
@@ -31,6 +32,7 @@ type Rules struct {
 	Targets     rulefile.Set[figures.Targets]
 	People      rulefile.Set[examiners.Rules] // examiners, exam staff and supervisors
 	Corrections rulefile.Set[corrections.Rules]
+	Locks       rulefile.Set[locks.Rules] // how long a reserved claim stands
 }
 
 // EmbeddedRules returns the files that come with the product.
@@ -69,6 +71,9 @@ func EmbeddedRules() (r Rules, err error) {
 		return r, err
 	}
 	if r.Corrections, err = corrections.Embedded(); err != nil {
+		return r, err
+	}
+	if r.Locks, err = locks.Embedded(); err != nil {
 		return r, err
 	}
 	return r, nil
@@ -126,6 +131,9 @@ func (r Rules) With(own fs.FS) (Rules, error) {
 		return r, err
 	}
 	if r.Corrections, err = overlay(r.Corrections, own, "corrections"); err != nil {
+		return r, err
+	}
+	if r.Locks, err = overlay(r.Locks, own, "locks"); err != nil {
 		return r, err
 	}
 	return r, nil

@@ -1,62 +1,25 @@
 package registry_test
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"bajigong/evaluators/course"
+	"bajigong/internal/doctest"
 	"bajigong/internal/fail"
 	"bajigong/registry"
 	"bajigong/registry/registrytest"
 )
 
-// documentedStates reads the state table in the comment of a type: what each
-// action in the header leads to from each state; a dash is refused.
-func documentedStates(t *testing.T, file, name string) (actions []string, table map[string]map[string]string) {
-	t.Helper()
-	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var doc string
-	for _, d := range parsed.Decls {
-		if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.TYPE && g.Specs[0].(*ast.TypeSpec).Name.Name == name {
-			doc = g.Doc.Text()
-		}
-	}
-	table = map[string]map[string]string{}
-	for line := range strings.Lines(doc) {
-		cells := strings.Split(line, "|")
-		for i := range cells {
-			cells[i] = strings.TrimSpace(cells[i])
-		}
-		switch {
-		case len(cells) < 2:
-		case actions == nil:
-			actions = cells[1:]
-		default:
-			table[cells[0]] = map[string]string{}
-			for i, c := range cells[1:] {
-				table[cells[0]][actions[i]] = c
-			}
-		}
-	}
-	if len(actions) == 0 || len(table) == 0 {
-		t.Fatalf("%s has no state table in its comment", name)
-	}
-	return actions, table
-}
-
 // Every action is tried in every state of a session: what the table does not
 // have is refused and leaves the session as it was.
 func TestSessionStateTable(t *testing.T) {
-	actions, table := documentedStates(t, "session.go", "SessionState")
-	for from, row := range table {
-		for _, action := range actions {
+	table := doctest.States(t, "session.go", "SessionState")
+	for from, row := range table.Next {
+		for _, action := range table.Actions {
 			e := withCourse(t, func(r *course.Rules) {})
 			by := e.MustAdmit(1)
 			s := e.MustPlan(by)
@@ -67,7 +30,7 @@ func TestSessionStateTable(t *testing.T) {
 				t.Fatal(sessionErr)
 			}
 			switch want := row[action]; {
-			case want == "-":
+			case want == doctest.Refused:
 				if fail.KindOf(err) != fail.Conflict || string(after.State) != from {
 					t.Errorf("%s in state %s: %v, now %s; want a conflict", action, from, err, after.State)
 				}
@@ -148,19 +111,75 @@ func act(e *registrytest.Env, by registrytest.Issuer, s registry.Session, action
 
 // Every decision is tried in every state of an appeal.
 func TestAppealStateTable(t *testing.T) {
-	actions, table := documentedStates(t, "appeal.go", "AppealState")
+	table := doctest.States(t, "appeal.go", "AppealState")
 	to := map[string]registry.AppealState{"uphold": registry.AppealUpheld, "reject": registry.AppealRejected, "withdraw": registry.AppealWithdrawn}
-	for from, row := range table {
-		for _, action := range actions {
+	for from, row := range table.Next {
+		for _, action := range table.Actions {
 			a, err := registry.Appeal{ID: "y-1", State: registry.AppealState(from)}.Decide(to[action], registry.SignOff{By: "a"}, "已核查")
 			switch want := row[action]; {
-			case want == "-" && fail.KindOf(err) != fail.Conflict:
+			case want == doctest.Refused && fail.KindOf(err) != fail.Conflict:
 				t.Errorf("%s of an appeal that is %s: %v; want a conflict", action, from, err)
-			case want != "-" && (err != nil || string(a.State) != want):
+			case want != doctest.Refused && (err != nil || string(a.State) != want):
 				t.Errorf("%s of an appeal that is %s leads to %s, %v; want %s", action, from, a.State, err, want)
 			}
 		}
 	}
 	_, err := registry.Appeal{State: registry.AppealOpen}.Decide("perhaps", registry.SignOff{}, "")
 	wantCode(t, "a state that does not exist", err, "appeal_state")
+}
+
+// Every step is tried in every state of a batch by a process that believes it
+// due: what the table does not have leaves the batch as it was.
+func TestBatchStateTable(t *testing.T) {
+	table := doctest.States(t, "batch.go", "BatchState")
+	path := map[string][]string{"allocating": nil, "signing": {"allocate"}, "signed": {"allocate", "sign"},
+		"published": {"allocate", "sign", "publish"}, "aborted": {"allocate", "abort"}}
+	for _, from := range table.States {
+		for _, step := range table.Actions {
+			e := withCourse(t, func(r *course.Rules) {})
+			by := e.MustAdmit(1)
+			s := e.MustPlan(by)
+			reach(t, e, by, s, registry.SessionIssuing)
+			b, err := e.BatchOfSession(ctx, by.Actor, s.ID)
+			for _, before := range path[from] {
+				if err == nil {
+					b, err = e.BatchStep(ctx, by.Actor, b.ID, before)
+				}
+			}
+			if err != nil || string(b.State) != from {
+				t.Fatalf("the way to %s ends in %s: %v", from, b.State, err)
+			}
+			after, err := e.BatchStep(ctx, by.Actor, b.ID, step)
+			switch want := table.Next[from][step]; {
+			case want != doctest.Refused && (err != nil || string(after.State) != want):
+				t.Errorf("%s while %s: %s, %v; want %s", step, from, after.State, err, want)
+			case want == doctest.Refused && !reflect.DeepEqual(after, b):
+				t.Errorf("%s while %s changes the batch to %+v", step, from, after)
+			case want == doctest.Refused && (step == "publish" || step == "abort") && fail.KindOf(err) != fail.Conflict:
+				t.Errorf("%s while %s: %v, want a conflict", step, from, err)
+			}
+		}
+	}
+}
+
+// Every kind of change is tried in every status of a certificate.
+func TestCertificateStatusTable(t *testing.T) {
+	table := doctest.States(t, "certificate.go", "CertificateStatus")
+	doctest.Holds(t, table, []registry.CertificateStatus{registry.CertificateValid, registry.CertificateSuspended, registry.CertificateCancelled, registry.CertificateVoided},
+		[]registry.ChangeKind{registry.ChangeVoid, registry.ChangeCancel, registry.ChangeSuspend, registry.ChangeResume})
+	now := time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC)
+	for _, from := range table.States {
+		for _, kind := range append(slices.Clone(table.Actions), string(registry.ChangeUndo)) {
+			c := registry.Certificate{Number: "n", Issued: "2026-01-05", Status: registry.CertificateStatus(from)}
+			after, err := c.Change(registry.NewChange{Kind: registry.ChangeKind(kind), Document: "苏人社决〔2026〕1号", Reason: "经核查"}, registry.Actor{Account: "a"}, now)
+			want, ok := table.Next[from][kind]
+			ok = ok && want != doctest.Refused
+			switch {
+			case ok && (err != nil || string(after.Status) != want || len(after.Changes) != 1 || after.Changes[0].Kind != registry.ChangeKind(kind)):
+				t.Errorf("%s of a certificate that is %s: %s, %v; want %s", kind, from, after.Status, err, want)
+			case !ok && (fail.CodeOf(err) != "certificate_status" || string(after.Status) != from || len(after.Changes) != 0):
+				t.Errorf("%s of a certificate that is %s: %s, %v; want it refused", kind, from, after.Status, err)
+			}
+		}
+	}
 }

@@ -218,7 +218,8 @@ func (c Catalogue) Parts(code, trade string, level Level, on Date) ([]Part, erro
 var catalogueJSON []byte
 
 // starterFile is the form of data/catalogue.json. Levels are written as the
-// digits of certificate numbers: "54321".
+// digits of certificate numbers: "54321". What Sample names is not confirmed;
+// Source says of the rest where it was read, and is for people.
 type starterFile struct {
 	Edition  string
 	Note     string
@@ -226,6 +227,7 @@ type starterFile struct {
 		Version string
 		From    Date
 		Sample  []string
+		Source  map[string]string
 		Parts   []struct {
 			Kind   PartKind
 			Name   string
@@ -239,6 +241,7 @@ type starterFile struct {
 		Code, Name, Levels string
 		Trades             []struct{ ID, Name, Levels string }
 		Sample             []string
+		Source             map[string]string
 	}
 }
 

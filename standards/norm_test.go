@@ -1,11 +1,11 @@
 package standards
 
 import (
-	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"bajigong/internal/doctest"
 	"bajigong/internal/fail"
 )
 
@@ -87,41 +87,15 @@ func TestNormProblems(t *testing.T) {
 // The state table in the comment of Norm is what the code does, and every pair
 // that is not in it is refused.
 func TestNormStates(t *testing.T) {
-	src, err := os.ReadFile("norm.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	table := map[NormState]map[NormStep]NormState{}
-	var steps []string
-	for line := range strings.Lines(string(src)) {
-		row, is := strings.CutPrefix(line, "//	")
-		cells := strings.Split(strings.TrimSpace(row), "|")
-		if !is || len(cells) != 4 {
-			continue
-		}
-		for i := range cells {
-			cells[i] = strings.TrimSpace(cells[i])
-		}
-		if steps == nil {
-			steps = cells
-			continue
-		}
-		table[NormState(cells[0])] = map[NormStep]NormState{}
-		for i, next := range cells[1:] {
-			if next != "-" {
-				table[NormState(cells[0])][NormStep(steps[i+1])] = NormState(next)
-			}
-		}
-	}
-	if len(table) != len(NormStates()) || len(steps) != len(NormSteps())+1 {
-		t.Fatalf("table %v of %v", table, steps)
-	}
+	table := doctest.States(t, "norm.go", "Norm")
+	doctest.Holds(t, table, NormStates(), NormSteps())
 	for _, state := range NormStates() {
 		for _, step := range NormSteps() {
 			n := sampleNorm()
 			n.State = state
 			got, err := n.Decide(NormDecision{Step: step, Document: "文号", Reason: "理由"}, normDay)
-			want, may := table[state][step]
+			want := NormState(table.Next[string(state)][string(step)])
+			may := want != doctest.Refused
 			switch {
 			case may && (err != nil || got.State != want || got.Decision.Step != step || !got.Decision.At.Equal(normDay) || (got.Accepted != nil) != (want == NormAccepted)):
 				t.Errorf("%s %s: %+v %v, want %s", state, step, got, err, want)

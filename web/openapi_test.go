@@ -83,10 +83,7 @@ func TestDocumentHasEveryRoute(t *testing.T) {
 // TestDocumentTellsTheTruth compares answers with the schema of their route.
 func TestDocumentTellsTheTruth(t *testing.T) {
 	s := newSite(t)
-	doc, err := openapi3.NewLoader().LoadFromData(s.server.OpenAPI())
-	if err != nil {
-		t.Fatal(err)
-	}
+	doc := s.document()
 	issued := s.MustCertificates(s.issuer, 0, 2)
 	session := issued[0].Session
 	for _, one := range []struct{ as, path, route string }{
@@ -100,19 +97,36 @@ func TestDocumentTellsTheTruth(t *testing.T) {
 		{"institution", "/api/v1/sessions/" + session + "/certificates", "/api/v1/sessions/{id}/certificates"},
 		{"institution", "/api/v1/certificates/" + issued[0].Number, "/api/v1/certificates/{number}"},
 	} {
-		r := s.get(one.as, one.path, "Accept", "application/json").want(200)
-		schema := doc.Paths.Value(one.route).Get.Responses.Value("200").Value.Content.Get("application/json").Schema.Value
-		var got any
-		if err := json.Unmarshal(r.Body, &got); err != nil {
-			t.Fatal(err)
-		}
-		if err := schema.VisitJSON(got); err != nil {
-			t.Errorf("%s: %v", one.path, err)
-		}
-		if extra := undocumented(schema, got, ""); extra != "" {
-			t.Errorf("%s answers %s, which is not in the document", one.path, extra)
-		}
+		s.documented(doc, one.as, one.path, one.route)
 	}
+}
+
+// document is the document of the interface.
+func (s *siteTest) document() *openapi3.T {
+	s.t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromData(s.server.OpenAPI())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return doc
+}
+
+// documented gets an address and holds the answer to the schema of its route.
+func (s *siteTest) documented(doc *openapi3.T, as, path, route string) reply {
+	s.t.Helper()
+	r := s.get(as, path, "Accept", "application/json").want(200)
+	schema := doc.Paths.Value(route).Get.Responses.Value("200").Value.Content.Get("application/json").Schema.Value
+	var got any
+	if err := json.Unmarshal(r.Body, &got); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := schema.VisitJSON(got); err != nil {
+		s.t.Errorf("%s: %v", path, err)
+	}
+	if extra := undocumented(schema, got, ""); extra != "" {
+		s.t.Errorf("%s answers %s, which is not in the document", path, extra)
+	}
+	return r
 }
 
 // undocumented names a member of a value that its schema does not know.

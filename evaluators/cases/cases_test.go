@@ -2,8 +2,6 @@ package cases_test
 
 import (
 	"errors"
-	"go/parser"
-	"go/token"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +9,7 @@ import (
 
 	"bajigong/evaluators"
 	"bajigong/evaluators/cases"
+	"bajigong/internal/doctest"
 	"bajigong/internal/fail"
 	"bajigong/standards"
 )
@@ -121,39 +120,6 @@ func (m *matter) conflict(s cases.Step, code, zh string) {
 	}
 }
 
-func stateTable(t *testing.T) map[cases.State]map[cases.StepKind]string {
-	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "doc.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var kinds []cases.StepKind
-	table := map[cases.State]map[cases.StepKind]string{}
-	for line := range strings.Lines(file.Doc.Text()) {
-		cells := strings.Split(line, "|")
-		for i := range cells {
-			cells[i] = strings.TrimSpace(cells[i])
-		}
-		switch {
-		case len(cells) < 2:
-		case kinds == nil:
-			for _, c := range cells[1:] {
-				kinds = append(kinds, cases.StepKind(c))
-			}
-		default:
-			row := map[cases.StepKind]string{}
-			for i, c := range cells[1:] {
-				row[kinds[i]] = c
-			}
-			table[cases.State(cells[0])] = row
-		}
-	}
-	if len(table) != len(cases.States()) || !slices.Equal(kinds, cases.StepKinds()) {
-		t.Fatalf("the table has %d states and the steps %v", len(table), kinds)
-	}
-	return table
-}
-
 // TestStateTable drives a case into every state of the documented table and
 // takes every step there.
 func TestStateTable(t *testing.T) {
@@ -165,8 +131,11 @@ func TestStateTable(t *testing.T) {
 		cases.Published: {i, d, s, p}, cases.Settled: {i, d, s, cases.Accept}, cases.Reviewing: {i, d, s, cases.RequestReview},
 		cases.Reviewed: {i, d, s, cases.RequestReview, cases.DecideReview}, cases.Closed: {i, d, s, cases.Close}, cases.Dismissed: {cases.Dismiss},
 	}
-	for from, row := range stateTable(t) {
-		for kind, want := range row {
+	table := doctest.States(t, "doc.go", "")
+	doctest.Holds(t, table, cases.States(), cases.StepKinds())
+	for _, from := range cases.States() {
+		for _, kind := range cases.StepKinds() {
+			want := table.Next[string(from)][string(kind)]
 			m := open(t, cases.Subject{Target: &whole})
 			// A warning has nothing to settle or to publish, a rectification both.
 			what := measure(evaluators.Rectify, "2026-03-02")
@@ -194,7 +163,7 @@ func TestStateTable(t *testing.T) {
 			}
 			err := m.take(full(kind, what))
 			switch {
-			case want == "-":
+			case want == doctest.Refused:
 				if fail.CodeOf(err) != "case_state" {
 					t.Errorf("%s while %s: %v, want case_state", kind, from, err)
 				}

@@ -3,7 +3,7 @@
 // It is pure: it holds no clock, no store and does no I/O. What differs by place
 // and time, and every number of days, is data ([Rules]).
 //
-// # States
+// # States of a case 案件
 //
 //	lead      线索          something was reported or has shown
 //	inquiry   核查          it is looked into

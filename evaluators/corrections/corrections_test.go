@@ -1,61 +1,26 @@
 package corrections_test
 
 import (
-	"go/parser"
-	"go/token"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"bajigong/evaluators/corrections"
+	"bajigong/internal/doctest"
 	"bajigong/internal/fail"
 	"bajigong/internal/rulefile"
 )
 
-// stateTable reads the table of the package comment.
-func stateTable(t *testing.T) map[corrections.State]map[corrections.Act]corrections.State {
-	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "corrections.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
-	table := map[corrections.State]map[corrections.Act]corrections.State{}
-	var acts []corrections.Act
-	for line := range strings.Lines(file.Doc.Text()) {
-		cells := strings.Split(line, "|")
-		for i := range cells {
-			cells[i] = strings.TrimSpace(cells[i])
-		}
-		switch {
-		case len(cells) < 2:
-		case acts == nil:
-			for _, c := range cells[1:] {
-				acts = append(acts, corrections.Act(c))
-			}
-		default:
-			row := map[corrections.Act]corrections.State{}
-			for i, c := range cells[1:] {
-				if c != "-" {
-					row[acts[i]] = corrections.State(c)
-				}
-			}
-			table[corrections.State(cells[0])] = row
-		}
-	}
-	if !slices.Equal(acts, corrections.Acts()) || len(table) != len(corrections.States()) {
-		t.Fatalf("the table has acts %v and %d states", acts, len(table))
-	}
-	return table
-}
-
 // Every pair of the documented table happens as written; every other is refused.
 func TestStateTable(t *testing.T) {
-	table := stateTable(t)
+	table := doctest.States(t, "corrections.go", "")
+	doctest.Holds(t, table, corrections.States(), corrections.Acts())
 	for _, from := range corrections.States() {
 		for _, do := range corrections.Acts() {
 			got, err := corrections.Next(from, do)
-			want, ok := table[from][do]
+			want := corrections.State(table.Next[string(from)][string(do)])
+			ok := want != doctest.Refused
 			if ok != (err == nil) || ok && got != want {
 				t.Errorf("%s of %s gives %s, %v; the table says %q", do, from, got, err, want)
 			}

@@ -2,8 +2,6 @@ package credit_test
 
 import (
 	"fmt"
-	"go/parser"
-	"go/token"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -12,6 +10,7 @@ import (
 	"time"
 
 	"bajigong/evaluators/credit"
+	"bajigong/internal/doctest"
 	"bajigong/internal/fail"
 	"bajigong/internal/rulefile"
 	"bajigong/standards"
@@ -522,41 +521,6 @@ func TestReview(t *testing.T) {
 	}
 }
 
-// stateTables reads the state tables of the package comment.
-func stateTables(t *testing.T) map[string]map[string]map[string]string {
-	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "doc.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[string]map[string]map[string]string{}
-	var name string
-	var acts []string
-	for line := range strings.Lines(file.Doc.Text()) {
-		cells := strings.Split(line, "|")
-		for i := range cells {
-			cells[i] = strings.TrimSpace(cells[i])
-		}
-		switch {
-		case strings.Contains(line, "-+-"):
-		case len(cells) < 2:
-			name = ""
-		case name == "":
-			name, acts = cells[0], cells[1:]
-			out[name] = map[string]map[string]string{}
-		default:
-			row := map[string]string{}
-			for i, c := range cells[1:] {
-				if c != "-" {
-					row[acts[i]] = c
-				}
-			}
-			out[name][cells[0]] = row
-		}
-	}
-	return out
-}
-
 func starRules() credit.StarRules {
 	return credit.StarRules{Head: rulefile.Head{ID: "s", Region: "000000", From: "2000-01-01", Name: names, Sample: "for tests"},
 		Parts:  []credit.StarPart{{Code: credit.PartSelf, Name: names, Weight: 25}, {Code: credit.PartSpotCheck, Name: names, Weight: 75}},
@@ -603,10 +567,8 @@ func starAct(a credit.Assessment, act credit.StarAct, now time.Time) (credit.Ass
 // TestStarStates drives an assessment into every state of the documented table
 // and tries every act there.
 func TestStarStates(t *testing.T) {
-	table := stateTables(t)["star"]
-	if len(table) != len(credit.StarStates()) {
-		t.Fatalf("the table has %d states", len(table))
-	}
+	table := doctest.States(t, "doc.go", "Stars")
+	doctest.Holds(t, table, credit.StarStates(), credit.StarActs())
 	start, later, end := at("2026-03-02 09:00"), at("2026-03-16 09:00"), at("2027-06-01 09:00")
 	states := map[credit.StarState]func(act credit.StarAct) (credit.Assessment, time.Time){}
 	step := func(a credit.Assessment, act credit.StarAct, now time.Time) credit.Assessment {
@@ -636,9 +598,8 @@ func TestStarStates(t *testing.T) {
 		return step(confirmed(), credit.StarWithdraw, later), later
 	}
 	for _, state := range credit.StarStates() {
-		row, ok := table[string(state)]
-		if !ok || state.Chinese() == "" {
-			t.Errorf("%s is not in the table or has no word", state)
+		if state.Chinese() == "" {
+			t.Errorf("%s has no word", state)
 		}
 		for _, act := range credit.StarActs() {
 			a, now := states[state](act)
@@ -646,7 +607,8 @@ func TestStarStates(t *testing.T) {
 				t.Fatalf("driven to %s, is %s", state, got)
 			}
 			out, err := starAct(a, act, now)
-			want, allowed := row[string(act)]
+			want := table.Next[string(state)][string(act)]
+			allowed := want != doctest.Refused
 			switch {
 			case allowed && (err != nil || string(out.State) != want):
 				t.Errorf("%s in %s: %s, %v, want %s", act, state, out.State, err, want)
@@ -792,10 +754,8 @@ func entered(t testing.TB, kind string) credit.IntegrityFile {
 }
 
 func TestIntegrityStates(t *testing.T) {
-	table := stateTables(t)["integrity"]
-	if len(table) != len(credit.IntegrityStates()) {
-		t.Fatalf("the table has %d states", len(table))
-	}
+	table := doctest.States(t, "doc.go", "Integrity files")
+	doctest.Holds(t, table, credit.IntegrityStates(), credit.IntegrityActs())
 	now := at("2026-03-03 09:00")
 	act := func(p credit.IntegrityFile, do credit.IntegrityAct) (credit.IntegrityFile, error) {
 		if do == credit.IntegrityAppeal {
@@ -818,7 +778,8 @@ func TestIntegrityStates(t *testing.T) {
 				t.Fatalf("driven to %s, is %s", state, p.Entries[0].State)
 			}
 			out, err := act(p, do)
-			want, allowed := table[string(state)][string(do)]
+			want := table.Next[string(state)][string(do)]
+			allowed := want != doctest.Refused
 			switch {
 			case allowed && (err != nil || string(out.Entries[0].State) != want):
 				t.Errorf("%s in %s: %v, want %s", do, state, err, want)

@@ -48,14 +48,14 @@
 // The credit year begins on the day the file names. A year is called by the
 // calendar year in which it begins.
 //
-// # Stars
+// # Stars 星级
 //
 // A star rating is a periodic assessment, apart from credit points. Its parts
 // (self assessment, third party, spot check) are scored in draft; the result is
 // computed from them when its publicity 公示 begins. A pair that is not in the
 // table is refused as a conflict. The test of this package reads this table.
 //
-//	star       | score | publicise  | object     | uphold | reject     | confirm  | withdraw
+//	state      | score | publicise  | object     | uphold | reject     | confirm  | withdraw
 //	-----------+-------+------------+------------+--------+------------+----------+----------
 //	draft      | draft | publicised | -          | -      | -          | -        | withdrawn
 //	publicised | -     | -          | publicised | draft  | publicised | in_force | withdrawn
@@ -68,12 +68,12 @@
 // after the last day of publicity. expired follows from the last day of the
 // term and needs no act.
 //
-// # Integrity files
+// # Integrity files 诚信档案
 //
 // An entry on a person names a kind of the rule file, which says for how long
 // the person is barred and how long the entry stays on file.
 //
-//	integrity | appeal   | uphold   | reject
+//	state     | appeal   | uphold   | reject
 //	----------+----------+----------+----------
 //	in_force  | appealed | -        | -
 //	appealed  | -        | annulled | confirmed

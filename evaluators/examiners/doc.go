@@ -27,16 +27,16 @@
 // meanwhile leaves it expired. A revocation ends only by a successful appeal; its
 // last day, if it has one, is the day until which the person gets no new card.
 //
-// # Appeals
+// # Appeals against a measure
 //
 // One appeal can be lodged against each measure, within the days of the rule file.
 //
-//	appeal | lodge  | uphold | overturn
-//	-------+--------+--------+-----------
-//	none   | lodged | -      | -
-//	lodged | -      | upheld | overturned
-//	upheld | -      | -      | -
-//	overturned | -  | -      | -
+//	state      | lodge  | uphold | overturn
+//	-----------+--------+--------+-----------
+//	none       | lodged | -      | -
+//	lodged     | -      | upheld | overturned
+//	upheld     | -      | -      | -
+//	overturned | -      | -      | -
 //
 // An appeal does not stop a measure. A measure that is overturned has no effect
 // from the day of that answer on.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bajigong/evaluators/examiners"
+	"bajigong/internal/doctest"
 	"bajigong/internal/fail"
 	"bajigong/internal/rulefile"
 	"bajigong/standards"
@@ -227,40 +228,6 @@ func hit(kind examiners.Action, until standards.Date) func(examiners.Examiner) (
 	}
 }
 
-// tables reads the two state tables of the package comment.
-func tables(t *testing.T) (cards, appeals map[string]map[string]string) {
-	t.Helper()
-	src, err := os.ReadFile("doc.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cards, appeals = map[string]map[string]string{}, map[string]map[string]string{}
-	var head []string
-	var into map[string]map[string]string
-	for line := range strings.Lines(string(src)) {
-		body := strings.TrimSpace(strings.TrimPrefix(line, "//"))
-		if !strings.Contains(body, "|") {
-			continue
-		}
-		cells := strings.Split(body, "|")
-		for i := range cells {
-			cells[i] = strings.TrimSpace(cells[i])
-		}
-		switch cells[0] {
-		case "state":
-			head, into = cells, cards
-		case "appeal":
-			head, into = cells, appeals
-		default:
-			into[cells[0]] = map[string]string{}
-			for i, cell := range cells[1:] {
-				into[cells[0]][head[i+1]] = cell
-			}
-		}
-	}
-	return cards, appeals
-}
-
 // cardIn is a card whose status is s at now.
 func cardIn(t *testing.T, s examiners.Status) examiners.Examiner {
 	t.Helper()
@@ -288,16 +255,11 @@ func cardIn(t *testing.T, s examiners.Status) examiners.Examiner {
 // Every pair of the state table, and every pair that is not in it.
 func TestCardStates(t *testing.T) {
 	r := rules(t)
-	table, _ := tables(t)
-	if len(table) != len(examiners.Statuses()) {
-		t.Fatalf("the package comment has %d states", len(table))
-	}
+	table := doctest.States(t, "doc.go", "States of a card")
+	doctest.Holds(t, table, examiners.Statuses(), examiners.Actions())
 	for _, s := range examiners.Statuses() {
 		for _, a := range examiners.Actions() {
-			want, documented := table[string(s)][string(a)]
-			if !documented {
-				t.Fatalf("%s, %s is not in the table", s, a)
-			}
+			want := table.Next[string(s)][string(a)]
 			e := cardIn(t, s)
 			var err error
 			switch a {
@@ -309,11 +271,11 @@ func TestCardStates(t *testing.T) {
 				e, err = e.Hit(examiners.Measure{ID: "m-2", Kind: a, Document: "x", Basis: "x"}, now)
 			}
 			switch {
-			case want == "-" && (fail.KindOf(err) != fail.Conflict || fail.CodeOf(err) != "card_state"):
+			case want == doctest.Refused && (fail.KindOf(err) != fail.Conflict || fail.CodeOf(err) != "card_state"):
 				t.Errorf("%s, %s: %v, want a refusal", s, a, err)
-			case want != "-" && err != nil:
+			case want != doctest.Refused && err != nil:
 				t.Errorf("%s, %s: %v", s, a, err)
-			case want != "-" && string(e.StatusAt("2026-03-02", now)) != want:
+			case want != doctest.Refused && string(e.StatusAt("2026-03-02", now)) != want:
 				t.Errorf("%s, %s: %s, want %s", s, a, e.StatusAt("2026-03-02", now), want)
 			}
 		}
@@ -322,10 +284,8 @@ func TestCardStates(t *testing.T) {
 
 func TestAppealStates(t *testing.T) {
 	r := rules(t)
-	_, table := tables(t)
-	if len(table) != len(examiners.AppealStates()) {
-		t.Fatalf("the package comment has %d states", len(table))
-	}
+	table := doctest.States(t, "doc.go", "Appeals")
+	doctest.Holds(t, table, examiners.AppealStates(), examiners.AppealSteps())
 	path := map[examiners.AppealState][]string{examiners.AppealNone: nil, examiners.AppealLodged: {"lodge"},
 		examiners.AppealUpheld: {"lodge", "uphold"}, examiners.AppealOverturned: {"lodge", "overturn"}}
 	for _, s := range examiners.AppealStates() {
@@ -339,9 +299,9 @@ func TestAppealStates(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := table[string(s)][step]
+			want := table.Next[string(s)][step]
 			e, err = e.Contest(r, "m-1", step, "S-2", now)
-			if want == "-" {
+			if want == doctest.Refused {
 				if fail.CodeOf(err) != "appeal_state" {
 					t.Errorf("%s, %s: %v, want a refusal", s, step, err)
 				}

@@ -1,42 +1,17 @@
 package examiners
 
 import (
-	"fmt"
-	"strings"
-	"unicode"
-	"unicode/utf8"
-
 	"bajigong/internal/fail"
+	"bajigong/internal/form"
 	"bajigong/standards"
 )
 
-func wrong(name, code, zh, en string) fail.Field {
-	return fail.Field{Name: name, Code: code, ZH: zh, EN: en}
-}
-
-func refuse(code, zh, en string, fields []fail.Field) error {
-	if len(fields) == 0 {
-		return nil
-	}
-	return fail.New(fail.Invalid, code, "%s", en).In("%s", zh).At(fields...)
-}
-
-// text reports a value that is missing, too long, or not plain text.
-func text(name, value string, needed bool, most int, zh, en string) []fail.Field {
-	switch {
-	case value == "" && !needed:
-		return nil
-	case strings.TrimSpace(value) == "":
-		return []fail.Field{wrong(name, "missing", zh+"不能为空", "the "+en+" is missing")}
-	case !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
-		return []fail.Field{wrong(name, "characters", zh+"含有控制字符或不可识别的字符", "the "+en+" has control characters or is not valid UTF-8")}
-	case strings.TrimSpace(value) != value:
-		return []fail.Field{wrong(name, "spaces", zh+"首尾不能有空格", "the "+en+" must not begin or end with a space")}
-	case utf8.RuneCountInString(value) > most:
-		return []fail.Field{wrong(name, "too_long", fmt.Sprintf("%s最多 %d 个字", zh, most), fmt.Sprintf("the %s has at most %d characters", en, most))}
-	}
-	return nil
-}
+// The checks of package form, under the names by which this package has them.
+var (
+	wrong  = form.Wrong
+	refuse = form.Refuse
+	text   = form.Text
+)
 
 // date reports a date that does not exist; an empty one when it is needed.
 func date(name string, d standards.Date, needed bool, zh, en string) []fail.Field {

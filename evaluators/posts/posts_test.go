@@ -1,14 +1,12 @@
 package posts_test
 
 import (
-	"go/parser"
-	"go/token"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"bajigong/evaluators/posts"
+	"bajigong/internal/doctest"
 	"bajigong/internal/fail"
 	"bajigong/standards"
 )
@@ -80,41 +78,9 @@ func TestPropose(t *testing.T) {
 	}
 }
 
-// stateTables reads the two tables of the package comment.
-func stateTables(t *testing.T) (out []map[string]map[string]string) {
-	t.Helper()
-	f, err := parser.ParseFile(token.NewFileSet(), "posts.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var actions []string
-	for line := range strings.Lines(f.Doc.Text()) {
-		cells := strings.Split(line, "|")
-		for i := range cells {
-			cells[i] = strings.TrimSpace(cells[i])
-		}
-		switch {
-		case len(cells) < 2:
-		case cells[0] == "state":
-			actions = cells[1:]
-			out = append(out, map[string]map[string]string{})
-		default:
-			row := map[string]string{}
-			for i, c := range cells[1:] {
-				row[actions[i]] = c
-			}
-			out[len(out)-1][cells[0]] = row
-		}
-	}
-	if len(out) != 2 {
-		t.Fatalf("%d tables", len(out))
-	}
-	return out
-}
-
 func TestStateTables(t *testing.T) {
-	tables, r := stateTables(t), rules(t, "320583")
-	for from, row := range tables[0] {
+	r := rules(t, "320583")
+	for from, row := range doctest.States(t, "posts.go", "Appointment").Next {
 		for action, want := range row {
 			a := special()
 			a.State = posts.State(from)
@@ -131,12 +97,12 @@ func TestStateTables(t *testing.T) {
 			default:
 				t.Fatalf("an action %q", action)
 			}
-			if want == "-" && fail.KindOf(err) != fail.Conflict || want != "-" && (err != nil || string(a.State) != want) {
+			if want == doctest.Refused && fail.KindOf(err) != fail.Conflict || want != doctest.Refused && (err != nil || string(a.State) != want) {
 				t.Errorf("%s when %s: %s %v, want %s", action, from, a.State, err, want)
 			}
 		}
 	}
-	for from, row := range tables[1] {
+	for from, row := range doctest.States(t, "posts.go", "Apprentice").Next {
 		for action, want := range row {
 			a := posts.Apprenticeship{From: "2025-01-01", State: posts.ApprenticeState(from)}
 			var err error
@@ -145,7 +111,7 @@ func TestStateTables(t *testing.T) {
 			} else {
 				a, err = a.Leave("2026-01-01", now)
 			}
-			if want == "-" && fail.KindOf(err) != fail.Conflict || want != "-" && (err != nil || string(a.State) != want) {
+			if want == doctest.Refused && fail.KindOf(err) != fail.Conflict || want != doctest.Refused && (err != nil || string(a.State) != want) {
 				t.Errorf("apprentice: %s when %s: %s %v, want %s", action, from, a.State, err, want)
 			}
 		}

@@ -6,14 +6,14 @@
 // sign. Everything here is pure: windows of daily counts, figures of one
 // session, figures of a batch go in, findings come out.
 //
-// # Reviews
+// # Reviews of signs
 //
 // One review stands open for an institution, a kind of sign and a window (the
 // admission, a month, a decision). Further findings are added to it instead of
 // opening another. The test of this package reads this table; a pair that is not
 // in it is refused as a conflict:
 //
-//	review    | look   | dismiss   | take_up
+//	state     | look   | dismiss   | take_up
 //	----------+--------+-----------+--------
 //	open      | looked | -         | -
 //	looked    | -      | dismissed | case
@@ -24,7 +24,7 @@
 // a review of the window has ended, the same records, or a running total that
 // has not grown by Again percent, open no other.
 //
-// # 双随机、一公开
+// # Draws 双随机、一公开
 //
 // A draw is announced first: that fixes the population (the sessions of a region
 // and time), the inspectors, how many are drawn, and where the seed will come
@@ -32,15 +32,17 @@
 // choose a population for what it will give. [Draw] and [Assign] compute the
 // rest; anybody can repeat them.
 //
-//	draw      | seed  | publish
+//	state     | seed  | publish
 //	----------+-------+----------
 //	announced | drawn | -
 //	drawn     | -     | published
 //	published | -     | -
 //
-// A draw is published with the last of its inspections. Each inspection runs
+// A draw is published with the last of its inspections.
 //
-//	inspection | enter   | answer   | publish
+// # Inspections of a draw
+//
+//	state      | enter   | answer   | publish
 //	-----------+---------+----------+----------
 //	drawn      | entered | -        | -
 //	entered    | -       | answered | published

@@ -1,71 +1,26 @@
 package signs_test
 
 import (
-	"go/parser"
-	"go/token"
 	"strings"
 	"testing"
 	"time"
 
 	"bajigong/evaluators/signs"
+	"bajigong/internal/doctest"
 	"bajigong/internal/fail"
 	"bajigong/standards"
 )
 
-// table is one state table of the package comment: state → action → state.
-type table struct {
-	actions []string
-	next    map[string]map[string]string
-}
-
-// tables reads the state tables of the package comment by their first cell.
-func tables(t *testing.T) map[string]table {
-	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "doc.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[string]table{}
-	name := ""
-	for line := range strings.Lines(file.Doc.Text()) {
-		if !strings.Contains(line, "|") {
-			if !strings.Contains(line, "-+-") {
-				name = ""
-			}
-			continue
-		}
-		cells := strings.Split(line, "|")
-		for i := range cells {
-			cells[i] = strings.TrimSpace(cells[i])
-		}
-		if name == "" {
-			name = cells[0]
-			out[name] = table{cells[1:], map[string]map[string]string{}}
-			continue
-		}
-		row := map[string]string{}
-		for i, c := range cells[1:] {
-			if c != "-" {
-				row[out[name].actions[i]] = c
-			}
-		}
-		out[name].next[cells[0]] = row
-	}
-	if len(out) != 3 || len(out["review"].next) != 4 || len(out["draw"].next) != 3 || len(out["inspection"].next) != 4 {
-		t.Fatalf("the package comment has the tables %v", out)
-	}
-	return out
-}
-
 var now = time.Date(2026, 5, 6, 2, 0, 0, 0, time.UTC)
 
 // held holds every pair of a table against what the rule does with it.
-func held(t *testing.T, tb table, code string, do func(from, action string) (string, error)) {
+func held(t *testing.T, tb doctest.Table, code string, do func(from, action string) (string, error)) {
 	t.Helper()
-	for from := range tb.next {
-		for _, action := range tb.actions {
+	for _, from := range tb.States {
+		for _, action := range tb.Actions {
 			to, err := do(from, action)
-			want, ok := tb.next[from][action]
+			want := tb.Next[from][action]
+			ok := want != doctest.Refused
 			switch {
 			case ok && (err != nil || to != want):
 				t.Errorf("%s on %s gives %s, %v; want %s", action, from, to, err, want)
@@ -79,7 +34,7 @@ func held(t *testing.T, tb table, code string, do func(from, action string) (str
 }
 
 func TestReviewsFollowTheirTable(t *testing.T) {
-	held(t, tables(t)["review"], "review_state", func(from, action string) (string, error) {
+	held(t, doctest.States(t, "doc.go", "Reviews"), "review_state", func(from, action string) (string, error) {
 		step := signs.ReviewStep{Action: signs.ReviewAction(action), By: "a-1", Reason: "复查试卷与成绩一致"}
 		if step.Action == signs.ReviewTakeUp {
 			step.Case = "c-1"
@@ -90,14 +45,14 @@ func TestReviewsFollowTheirTable(t *testing.T) {
 }
 
 func TestDrawsFollowTheirTable(t *testing.T) {
-	held(t, tables(t)["draw"], "draw_state", func(from, action string) (string, error) {
+	held(t, doctest.States(t, "doc.go", "Draws"), "draw_state", func(from, action string) (string, error) {
 		to, err := signs.DrawState(from).Step(signs.DrawAction(action))
 		return string(to), err
 	})
 }
 
 func TestInspectionsFollowTheirTable(t *testing.T) {
-	held(t, tables(t)["inspection"], "inspection_state", func(from, action string) (string, error) {
+	held(t, doctest.States(t, "doc.go", "Inspections"), "inspection_state", func(from, action string) (string, error) {
 		i := signs.Inspection{State: signs.InspectionState(from), AnswerUntil: "2026-05-05"}
 		var err error
 		switch signs.InspectionAction(action) {

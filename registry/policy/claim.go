@@ -7,7 +7,18 @@ import (
 	"bajigong/standards"
 )
 
-// State is where a claim 补贴申领 stands.
+// State is where a claim 补贴申领 stands. This is its whole life; none is a claim
+// that does not exist yet ([None]), and a dash means refused.
+//
+//	state     | reserve  | confirm   | release  | expire  | refund   | late_payment | late_payment_too_late
+//	----------+----------+-----------+----------+---------+----------+--------------+----------------------
+//	none      | reserved | -         | -        | -       | -        | -            | -
+//	reserved  | -        | confirmed | released | expired | -        | -            | -
+//	confirmed | -        | -         | -        | -       | refunded | -            | -
+//	released  | -        | -         | -        | -       | -        | confirmed    | duplicate
+//	expired   | -        | -         | -        | -       | -        | confirmed    | duplicate
+//	refunded  | -        | -         | -        | -       | -        | -            | -
+//	duplicate | -        | -         | -        | -       | refunded | -            | -
 type State string
 
 // The states of a claim. None is a claim that does not exist yet.
@@ -60,16 +71,7 @@ func Events() []Event {
 	return []Event{Reserve, Confirm, Release, Expire, Refund, LatePayment, LatePaymentTooLate}
 }
 
-// moves is the whole life of a claim; what is not here is refused.
-//
-//	          reserve   confirm    release   expire   refund    late_payment  …too_late
-//	(none)    reserved
-//	reserved            confirmed  released  expired
-//	released                                                    confirmed     duplicate
-//	expired                                                     confirmed     duplicate
-//	confirmed                                         refunded
-//	duplicate                                         refunded
-//	refunded
+// moves is the table of [State]; what is not here is refused.
 var moves = map[State]map[Event]State{
 	None:      {Reserve: Reserved},
 	Reserved:  {Confirm: Confirmed, Release: Released, Expire: Expired},
