@@ -64,6 +64,10 @@ func (a NewAccount) validate() error {
 		bad = append(bad, fail.Field{Name: "roles", Code: "together", ZH: "评价机构与补贴经办机构不能是同一账号",
 			EN: "an account is not an institution's and a payer's at once"})
 	}
+	if slices.Contains(a.Roles, RoleInstitution) && slices.Contains(a.Roles, RoleAuthority) {
+		bad = append(bad, fail.Field{Name: "roles", Code: "together", ZH: "评价机构与主管部门不能是同一账号",
+			EN: "an account is not an institution's and an authority's at once: nobody approves what he has uploaded"})
+	}
 	if slices.Contains(a.Roles, RolePayer) && strings.ContainsAny(a.Organisation, "/ \t\n") {
 		bad = append(bad, fail.Field{Name: "organisation", Code: "shape", ZH: "经办机构标识不含空格和斜杠", EN: "a payer's short name has no spaces and no slash"})
 	}

@@ -34,6 +34,15 @@ func (r *Registry) allocatePage(ctx context.Context, by Actor, seen Batch) (Batc
 		if err != nil {
 			return b, err
 		}
+		if stale, err := keptNoMore(tx, b, page); err != nil || stale != nil {
+			if err != nil {
+				return b, err
+			}
+			results := *s.Results
+			results.File = nil // the very same file has to be taken once more
+			s.Results = &results
+			return r.abortIn(tx, by, s, b, stale)
+		}
 		for i, c := range page {
 			b.AllocatedRow = c.Row
 			take, err := taken(tx, b, c)

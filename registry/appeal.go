@@ -84,7 +84,11 @@ func (r *Registry) FileAppeal(ctx context.Context, session string, in Objection)
 		if err != nil {
 			return err
 		}
-		if open >= appealsPerRow || all >= appealsPerSession {
+		if all >= appealsPerSession {
+			return fail.New(fail.Conflict, "appeals_full", "session %s has %d appeals and takes no more here; turn to the institution or the authority", s.ID, all).
+				In("批次 %s 的异议已达 %d 件，请直接向评价机构或主管部门反映", s.ID, all)
+		}
+		if open >= appealsPerRow {
 			return fail.New(fail.Conflict, "appeal_exists", "this row is stopped already by an appeal that is being looked at").In("该人员已有异议在核查中，发证已暂停")
 		}
 		a := Appeal{Session: s.ID, ID: id, Generation: s.Results.Generation, Row: in.Row, State: AppealOpen, Filed: tx.Now()}
@@ -94,7 +98,7 @@ func (r *Registry) FileAppeal(ctx context.Context, session string, in Objection)
 		if err := r.vault.seal(tx, sealedAppeal(a), in); err != nil {
 			return err
 		}
-		if open == 0 {
+		if open == 0 && c.Hold != HoldExcluded { // an appeal that was upheld is not undone by another
 			s = s.withHold(c.Hold, HoldAppeal)
 			c.Hold = HoldAppeal
 			if err := candidates.Put(tx, c); err != nil {
@@ -157,6 +161,44 @@ func appealsOf(rd kv.Reader, s Session, row int) (open, all int, err error) {
 	return open, len(found), err
 }
 
+// holdsOf counts the rows of the results that count which appeals hold and have
+// excluded: results that were sent back and are shown again keep them.
+func holdsOf(rd kv.Reader, s Session) (held, excluded int, err error) {
+	rng := kv.Prefix(kv.Key(s.ID))
+	rng.Limit = appealsPerSession
+	found, _, err := appeals.Scan(rd, rng)
+	open, upheld := map[int]bool{}, map[int]bool{}
+	for _, a := range found {
+		if a.Generation == s.Results.Generation {
+			open[a.Row] = open[a.Row] || a.State == AppealOpen
+			upheld[a.Row] = upheld[a.Row] || a.State == AppealUpheld
+		}
+	}
+	for row := range open {
+		switch {
+		case upheld[row]:
+			excluded++
+		case open[row]:
+			held++
+		}
+	}
+	return held, excluded, err
+}
+
+// mustHaveNoAppeals refuses to replace results while an appeal against them is
+// open: nobody's objection is put aside without an answer.
+func mustHaveNoAppeals(rd kv.Reader, s Session) error {
+	if s.Results == nil {
+		return nil
+	}
+	held, _, err := holdsOf(rd, s)
+	if err == nil && held > 0 {
+		err = fail.New(fail.Conflict, "appeals_open", "%d rows of session %s wait for the decision on an appeal; decide before other results are uploaded", held, s.ID).
+			In("批次 %s 有 %d 人的异议尚未办结，请先处理异议再重新上报成绩", s.ID, held)
+	}
+	return err
+}
+
 // Hold is why a passed row gets no certificate for now.
 type Hold string
 
@@ -168,8 +210,12 @@ const (
 	HoldReleased Hold = "released" // the appeal was rejected after the others were issued
 )
 
-// withHold returns the session with one row's hold counted anew.
+// withHold returns the session with one row's hold counted anew. Without a
+// publicity nothing counts: the next one begins with what holdsOf finds.
 func (s Session) withHold(before, after Hold) Session {
+	if s.Publicity == nil {
+		return s
+	}
 	p := *s.Publicity
 	for hold, n := range map[Hold]*int{HoldAppeal: &p.Held, HoldExcluded: &p.Excluded, HoldReleased: &p.Released} {
 		if hold == before {
@@ -241,7 +287,7 @@ func (a Appeal) Decide(to AppealState, by SignOff, reason string) (Appeal, error
 
 // afterAppeal sets the hold of the row a decided appeal concerned.
 func (r *Registry) afterAppeal(tx kv.Tx, s Session, a Appeal) (Session, error) {
-	if s.Results == nil || s.Publicity == nil || a.Generation != s.Results.Generation {
+	if s.Results == nil || a.Generation != s.Results.Generation {
 		return s, nil // of results that were replaced
 	}
 	c, ok, err := candidates.Get(tx, candidates.Key(Candidate{Session: s.ID, Generation: a.Generation, Row: a.Row}))

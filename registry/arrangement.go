@@ -536,19 +536,8 @@ func endOf(d standards.Date) time.Time { return d.AddDays(1).Time().Add(-time.Se
 // people of its arrangement must not examine, or are themselves. Row of a field is
 // the place in persons, from 1. Before a session is arranged there is none.
 func (r *Registry) arrangementConflicts(rd kv.Reader, s Session, persons []PersonID) ([]fail.Field, error) {
-	a, ok, err := arrangements.Get(rd, kv.Key(s.ID))
+	a, rules, f, ok, err := r.seated(rd, s)
 	if err != nil || !ok {
-		return nil, err
-	}
-	rules, err := r.peopleRules(s.Region, standards.DateOf(s.Planned))
-	if err != nil {
-		return nil, err
-	}
-	f := examiners.Facts{Session: s.ID, Institution: s.Institution, Occupation: s.Occupation, Level: s.Level, ExamDate: s.ExamDate, Known: endOf(s.ExamDate)}
-	if f.Cards, err = cardsOfPlan(rd, a.Plan); err != nil {
-		return nil, err
-	}
-	if f.Ties, err = tiesOfPlan(rd, f.Cards); err != nil {
 		return nil, err
 	}
 	asked := make([]examiners.Person, len(persons))
@@ -556,4 +545,47 @@ func (r *Registry) arrangementConflicts(rd kv.Reader, s Session, persons []Perso
 		asked[i] = examiners.Person(p.String())
 	}
 	return rules.Conflicts(a.Plan, f, asked), nil
+}
+
+// employerConflicts says which candidates come from an organisation that somebody
+// arranged for the session avoids. Refused here, before the exam, they do not make
+// the arrangement unlawful after it.
+func (r *Registry) employerConflicts(rd kv.Reader, s Session, page []entered) (bad []fail.Field, err error) {
+	a, rules, f, ok, err := r.seated(rd, s)
+	if err != nil || !ok {
+		return nil, err
+	}
+	avoided := map[string]bool{}
+	for _, t := range f.Ties {
+		for _, v := range t.Avoidances {
+			avoided[v.USCC] = v.USCC != ""
+		}
+	}
+	for _, e := range page {
+		if !avoided[e.entry.Employer] {
+			continue
+		}
+		f.Employed = map[string]bool{e.entry.Employer: true}
+		for _, field := range rules.Conflicts(a.Plan, f, nil) {
+			field.Row = e.entry.Row
+			bad = append(bad, field)
+		}
+	}
+	return bad, nil
+}
+
+// seated is the arrangement of a session with what the rules ask of its people;
+// false before it is arranged.
+func (r *Registry) seated(rd kv.Reader, s Session) (a Arrangement, rules examiners.Rules, f examiners.Facts, ok bool, err error) {
+	if a, ok, err = arrangements.Get(rd, kv.Key(s.ID)); err != nil || !ok {
+		return a, rules, f, ok, err
+	}
+	if rules, err = r.peopleRules(s.Region, standards.DateOf(s.Planned)); err != nil {
+		return a, rules, f, ok, err
+	}
+	f = examiners.Facts{Session: s.ID, Institution: s.Institution, Occupation: s.Occupation, Level: s.Level, ExamDate: s.ExamDate, Known: endOf(s.ExamDate)}
+	if f.Cards, err = cardsOfPlan(rd, a.Plan); err == nil {
+		f.Ties, err = tiesOfPlan(rd, f.Cards)
+	}
+	return a, rules, f, ok, err
 }

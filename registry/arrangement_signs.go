@@ -20,16 +20,25 @@ func (r *Registry) keptAway(rd kv.Reader, plan examiners.Plan, f examiners.Facts
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)
-	bars, err := r.barredExaminers(rd, ids, f.ExamDate)
+	own, all, err := everyCard(rd, ids, f)
+	if err != nil {
+		return nil, err
+	}
+	bars, err := r.barredExaminers(rd, all, f.ExamDate)
 	if err != nil {
 		return nil, err
 	}
 	for _, id := range ids {
-		if bar, barred := bars[id]; barred {
+		for _, card := range own[id] {
+			bar, barred := bars[card]
+			if !barred {
+				continue
+			}
 			bad = append(bad, fail.Field{Name: "people", Code: "barred", ZH: fmt.Sprintf("%s 在诚信记录（%s）期限内，至%s止不得参加考评", id, bar.Kind.ZH, bar.Until.Chinese()),
 				EN: fmt.Sprintf("%s may not examine until %s by an integrity file (%s)", id, bar.Until, bar.Kind.EN)})
+			break
 		}
-		for _, who := range []string{id, string(f.Cards[id].Person)} {
+		for _, who := range append(own[id], string(f.Cards[id].Person)) {
 			h, err := hindered(rd, who, f.ExamDate)
 			if err != nil {
 				return nil, err
@@ -42,6 +51,27 @@ func (r *Registry) keptAway(rd kv.Reader, plan examiners.Plan, f examiners.Facts
 		}
 	}
 	return bad, nil
+}
+
+// everyCard are, for each card of a plan, all cards of its person, itself among
+// them, and all of these together: a bar is on the person, under whichever card it
+// was recorded.
+func everyCard(rd kv.Reader, ids []string, f examiners.Facts) (own map[string][]string, all []string, err error) {
+	own = map[string][]string{}
+	for _, id := range ids {
+		cards, err := cardsOf(rd, f.Cards[id].Person)
+		if err != nil {
+			return nil, nil, err
+		}
+		own[id] = []string{id}
+		for _, card := range cards {
+			if card.ID != id {
+				own[id] = append(own[id], card.ID)
+			}
+		}
+		all = append(all, own[id]...)
+	}
+	return own, all, nil
 }
 
 // examinerDays is what the signs of fraud are asked after an arrangement: how much

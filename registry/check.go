@@ -293,7 +293,11 @@ func (c *check) earned(cert Certificate, s Session, candidate Candidate) error {
 		if err != nil {
 			return err
 		}
-		if !ok || was.Person != cert.Person || was.Scores[kind] != k.Score {
+		earlier, held, err := sessions.Get(c.rd, kv.Key(k.Session))
+		if err != nil {
+			return err
+		}
+		if !ok || was.Person != cert.Person || was.Scores[kind] != k.Score || !held || !(resultsCase{session: s, rules: rules}).follows(earlier) {
 			c.problem("certificate %s: its %s score is not that of row %d of session %s", cert.Number, kind, k.Row, k.Session)
 		}
 	}

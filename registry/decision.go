@@ -92,7 +92,7 @@ func (r *Registry) decide(tx kv.Tx, by Actor, inst evaluators.Institution, rules
 	if err != nil {
 		return d, err
 	}
-	if err := mayEnd(by, d, filed, tx.Now()); err != nil {
+	if err := mayDecide(by, d, filed, tx.Now()); err != nil {
 		return d, err
 	}
 	n, err := counter(tx, counterDecisions(inst.ID), 1)

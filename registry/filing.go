@@ -39,15 +39,28 @@ func mayUse(by Actor, p evaluators.Power, f evaluators.Filing, now time.Time) (e
 	return relation, err
 }
 
-// mayEnd asks, of a decision that ends something, whether the actor keeps every
-// filing it hits.
-func mayEnd(by Actor, d evaluators.Decision, filed []evaluators.Filing, now time.Time) error {
-	if d.Kind != evaluators.ExitOrdered && d.Kind != evaluators.ExitVoluntary && d.Kind != evaluators.ExitExpired {
+// mayDecide asks, of a decision that ends or stops something, or undoes that,
+// whether the actor has the power over every filing it hits: a county does not
+// suspend what the province has filed, nor lift what the province has imposed.
+// Warnings and rectifications come from inspecting, which any authority over the
+// place does.
+func mayDecide(by Actor, d evaluators.Decision, filed []evaluators.Filing, now time.Time) error {
+	power := evaluators.PowerKeep
+	switch d.Kind {
+	case evaluators.Warn, evaluators.Rectify, evaluators.Accept:
 		return nil
+	case evaluators.Suspend, evaluators.Resume:
+		if d.Site != "" {
+			power = evaluators.PowerSuspendSite
+		}
 	}
 	for _, f := range filed {
-		if d.Filing == "" || d.Filing == f.ID {
-			if _, err := mayUse(by, evaluators.PowerKeep, f, now); err != nil {
+		hit := d.Filing == "" || d.Filing == f.ID
+		if d.Site != "" && (d.Site != f.Site || d.Province != "" && d.Province != f.Province) {
+			hit = false
+		}
+		if hit {
+			if _, err := mayUse(by, power, f, now); err != nil {
 				return err
 			}
 		}

@@ -37,16 +37,23 @@ type FilingHistory struct {
 	Statuses []credentials.DatedStatus     `json:"statuses"`
 }
 
-// PublicDecision is a decision as it is published. It has no account in it.
+// PublicDecision is a decision as it is published. It has no account in it. One
+// that is not published, or not any more, is not in the history: see publish.
 type PublicDecision struct {
-	Kind       evaluators.Kind `json:"kind"`
-	Filing     string          `json:"filing,omitempty"`     // empty when it is about the whole institution
-	Occupation string          `json:"occupation,omitempty"` // empty when it is about all of them
-	Document   string          `json:"document,omitempty"`
-	Effective  standards.Date  `json:"effective"`
-	Recorded   time.Time       `json:"recorded"`
-	Basis      string          `json:"basis"`
-	Reason     string          `json:"reason,omitempty"`
+	Kind       evaluators.Kind    `json:"kind"`
+	Filing     string             `json:"filing,omitempty"`     // empty when it is not about one filing
+	Province   string             `json:"province,omitempty"`   // of a site
+	Site       string             `json:"site,omitempty"`       // empty when it is not about one site
+	Occupation string             `json:"occupation,omitempty"` // empty when it is about all of them
+	Trade      string             `json:"trade,omitempty"`      // catalogue id
+	Levels     standards.LevelSet `json:"levels,omitempty"`     // none when it is about every level
+	Document   string             `json:"document,omitempty"`
+	Effective  standards.Date     `json:"effective"`
+	Until      standards.Date     `json:"until,omitempty"`     // the last day
+	Withdrawn  standards.Date     `json:"withdrawn,omitempty"` // revoked by a review from that day
+	Recorded   time.Time          `json:"recorded"`
+	Basis      string             `json:"basis"`
+	Reason     string             `json:"reason,omitempty"`
 }
 
 // IssuedInYear counts certificates of an institution by year of 发证日期: those
@@ -76,16 +83,15 @@ func (r *Registry) HistoryOf(ctx context.Context, id string) (out InstitutionHis
 		if err != nil {
 			return err
 		}
-		status, _ := evaluators.StatusAt(past, evaluators.Target{Institution: inst.ID}, standards.DateOf(now), now)
+		status, _ := inst.StatusAt(past, standards.DateOf(now), now)
 		out = InstitutionHistory{ID: inst.ID, Name: inst.Name, USCC: inst.USCC, Region: inst.Region, Status: status, Names: inst.Names,
 			Filings: []FilingHistory{}, Decisions: []PublicDecision{}, Issued: []IssuedInYear{}, At: now}
 		for _, f := range filed {
 			out.Filings = append(out.Filings, FilingHistory{Filing: f, Prefix: f.Prefix(),
 				Status: institutionStatus(evaluators.StatusNow(f, past, "", now)), Statuses: statusHistory([]evaluators.Filing{f}, past, now)})
 		}
-		for _, d := range past {
-			out.Decisions = append(out.Decisions, PublicDecision{Kind: d.Kind, Filing: d.Filing, Occupation: d.Occupation, Document: d.Document,
-				Effective: d.Effective, Recorded: d.Recorded, Basis: d.Basis, Reason: d.Reason})
+		if out.Decisions, err = publicDecisions(rd, past, standards.DateOf(now)); err != nil {
+			return err
 		}
 		if out.Issued, err = issuedByYear(rd, inst.ID); err != nil {
 			return err
@@ -94,6 +100,41 @@ func (r *Registry) HistoryOf(ctx context.Context, id string) (out InstitutionHis
 		return err
 	})
 	return out, err
+}
+
+// publicDecisions are those of an institution's decisions that are published and
+// still shown, in the order recorded.
+func publicDecisions(rd kv.Reader, past []evaluators.Decision, today standards.Date) ([]PublicDecision, error) {
+	out := []PublicDecision{}
+	for start := 0; start < len(past); start += bulkPage {
+		page := past[start:min(start+bulkPage, len(past))]
+		entries := make([][]byte, len(page))
+		for i, d := range page {
+			entries[i] = kv.Key(d.ID)
+		}
+		keys, err := rd.GetMany(indexPublicationsByID, entries)
+		if err != nil {
+			return nil, err
+		}
+		var asked [][]byte
+		var about []evaluators.Decision
+		for i, key := range keys {
+			if key != nil {
+				asked, about = append(asked, key), append(about, page[i])
+			}
+		}
+		shown, _, err := publications.GetMany(rd, asked)
+		if err != nil {
+			return nil, err
+		}
+		for i, p := range shown {
+			if d := about[i]; p.ShownUntil == "" || today <= p.ShownUntil {
+				out = append(out, PublicDecision{Kind: d.Kind, Filing: d.Filing, Province: d.Province, Site: d.Site, Occupation: d.Occupation, Trade: d.Trade, Levels: d.Levels,
+					Document: d.Document, Effective: d.Effective, Until: d.Until, Withdrawn: p.Withdrawn, Recorded: d.Recorded, Basis: d.Basis, Reason: d.Reason})
+			}
+		}
+	}
+	return out, nil
 }
 
 // issuedByYear reads the kept figures of one institution: a few for each year.

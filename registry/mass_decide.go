@@ -160,8 +160,14 @@ func massFor(rd kv.Reader, by Actor, do Action, id string) (MassChange, error) {
 
 // putMass logs and stores the newest step of a mass change.
 func (r *Registry) putMass(tx kv.Tx, by Actor, m MassChange, kind EventKind, detail any) (MassChange, error) {
+	ev := Event{Kind: kind, Object: m.ID, Detail: detail}
+	if m.ApprovedBy != "" {
+		// Before it is approved the institution is not concerned: whoever reads in the
+		// log that a suspension is proposed has time to issue before it.
+		ev.Institution = m.Scope.Institution
+	}
 	var err error
-	if m.LogIndex, err = r.appendEvent(tx, by, Event{Kind: kind, Object: m.ID, Institution: m.Scope.Institution, Detail: detail}); err != nil {
+	if m.LogIndex, err = r.appendEvent(tx, by, ev); err != nil {
 		return m, err
 	}
 	return m, massChanges.Put(tx, m)

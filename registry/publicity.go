@@ -39,6 +39,9 @@ func (r *Registry) StartPublicity(ctx context.Context, by Actor, session string)
 		if s, err = s.Publicise(rules, r.cfg.Calendar, tx.Now()); err != nil {
 			return err
 		}
+		if s.Publicity.Held, s.Publicity.Excluded, err = holdsOf(tx, s); err != nil {
+			return err
+		}
 		if err := r.putSession(tx, by, s, PublicityStarted, s.Publicity); err != nil {
 			return err
 		}

@@ -102,6 +102,9 @@ func (r *Registry) UploadResults(ctx context.Context, by Actor, session string, 
 	if s.Results != nil && bytes.Equal(s.Results.File, print) {
 		return UploadReport{Session: s, Rows: s.Results.Rows, Stored: s.Results.Rows, Passed: s.Results.Passed}, nil
 	}
+	if about.appealed != nil {
+		return UploadReport{}, fmt.Errorf("results of session %s: %w", session, about.appealed)
+	}
 	rows, total, mistakes, err := parseResults(data, about)
 	if err != nil {
 		return UploadReport{}, err
@@ -114,7 +117,11 @@ func (r *Registry) UploadResults(ctx context.Context, by Actor, session string, 
 	if err != nil {
 		return UploadReport{}, err
 	}
-	mistakes = append(append(mistakes, taken...), strangers...)
+	barred, err := r.barredRows(ctx, about, rows)
+	if err != nil {
+		return UploadReport{}, err
+	}
+	mistakes = append(append(append(mistakes, taken...), strangers...), barred...)
 	if err := r.keepParts(ctx, about, rows); err != nil {
 		return UploadReport{}, err
 	}
@@ -172,6 +179,9 @@ type resultsCase struct {
 	rules     course.Rules
 	mode      course.Mode
 	today     standards.Date
+	// appealed is why other results cannot be taken now; the same file can be
+	// sent again.
+	appealed error
 }
 
 func (r *Registry) resultsContext(ctx context.Context, by Actor, session string) (out resultsCase, err error) {
@@ -206,6 +216,9 @@ func (r *Registry) resultsContext(ctx context.Context, by Actor, session string)
 			if err := r.mustBeArranged(rd, s); err != nil {
 				return err
 			}
+		}
+		if out.appealed = mustHaveNoAppeals(rd, s); out.appealed != nil && fail.KindOf(out.appealed) != fail.Conflict {
+			return out.appealed
 		}
 		out.parts, err = r.partsOf(rd, s)
 		return err
@@ -471,6 +484,9 @@ func (r *Registry) storeResults(ctx context.Context, by Actor, seen Session, row
 			return err
 		}
 		if err := s.TakeResults(standards.DateOf(tx.Now())); err != nil {
+			return err
+		}
+		if err := mustHaveNoAppeals(tx, s); err != nil {
 			return err
 		}
 		if s.Results != nil && s.Results.Generation >= generation {

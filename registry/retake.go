@@ -3,7 +3,9 @@ package registry
 import (
 	"context"
 	"maps"
+	"slices"
 
+	"bajigong/internal/fail"
 	"bajigong/internal/kv"
 	"bajigong/standards"
 )
@@ -127,8 +129,51 @@ func (r *Registry) keptParts(rd kv.Reader, about resultsCase, p PersonID, taken 
 
 // keeps reports whether parts of an earlier row may count in this session.
 func (about resultsCase) keeps(s Session, c Candidate) bool {
+	return about.follows(s) && s.Results != nil && s.Results.Generation == c.Generation && s.mustBeConfirmed(about.rules) == nil
+}
+
+// follows reports whether an earlier session is one whose parts can be kept here.
+func (about resultsCase) follows(s Session) bool {
 	own := about.session
 	return s.ID != own.ID && s.Institution == own.Institution && s.Occupation == own.Occupation && s.Trade == own.Trade && s.Level == own.Level && s.Norm == own.Norm &&
-		s.Results != nil && s.Results.Generation == c.Generation && s.mustBeConfirmed(about.rules) == nil &&
 		s.ExamDate < own.ExamDate && own.ExamDate <= about.rules.KeptUntil(s.ExamDate)
+}
+
+// keptNoMore names the first row of a page, among those a batch takes, that rests
+// on a part of an earlier session whose results were replaced since: Conflict
+// kept_part_replaced.
+func keptNoMore(rd kv.Reader, b Batch, page []Candidate) (*fail.Error, error) {
+	var held, rows [][]byte
+	var from []KeptPart
+	var of []Candidate
+	for _, c := range page {
+		if take, err := taken(rd, b, c); err != nil {
+			return nil, err
+		} else if !take {
+			continue
+		}
+		for _, kind := range slices.Sorted(maps.Keys(c.Kept)) {
+			k := c.Kept[kind]
+			held, rows = append(held, kv.Key(k.Session)), append(rows, candidates.Key(Candidate{Session: k.Session, Generation: k.Generation, Row: k.Row}))
+			from, of = append(from, k), append(of, c)
+		}
+	}
+	if len(from) == 0 {
+		return nil, nil
+	}
+	before, _, err := sessions.GetMany(rd, held)
+	if err != nil {
+		return nil, err
+	}
+	was, there, err := candidates.GetMany(rd, rows)
+	if err != nil {
+		return nil, err
+	}
+	for i, k := range from {
+		if res := before[i].Results; !there[i] || res == nil || res.Generation != k.Generation || was[i].Person != of[i].Person {
+			return fail.New(fail.Conflict, "kept_part_replaced", "row %d rests on a part kept from session %s, whose results were replaced since; upload the results again", of[i].Row, k.Session).
+				In("第 %d 行保留的成绩取自批次 %s，该批次成绩已重新上报；请重新上报本批次成绩", of[i].Row, k.Session), nil
+		}
+	}
+	return nil, nil
 }

@@ -321,6 +321,11 @@ func (r *Registry) personProblems(rd kv.Reader, about rosterCase, page []entered
 	if bad, err = r.seatedProblems(rd, about.session, page, people, known); err != nil {
 		return nil, err
 	}
+	avoided, err := r.employerConflicts(rd, about.session, page)
+	if err != nil {
+		return nil, err
+	}
+	bad = append(bad, avoided...)
 	bars, err := r.barredPersons(rd, people, about.session.ExamDate)
 	if err != nil {
 		return nil, err
@@ -371,6 +376,38 @@ func (r *Registry) seatedProblems(rd kv.Reader, s Session, page []entered, peopl
 		bad[i].Row = rows[bad[i].Row-1]
 	}
 	return bad, err
+}
+
+// barredRows names people who were barred from the exam on its day: where no
+// roster is asked for nothing else stops them, and a bar may have come after it.
+func (r *Registry) barredRows(ctx context.Context, about resultsCase, rows []resultRow) (bad []fail.Field, err error) {
+	for start := 0; start < len(rows); start += bulkPage {
+		page := rows[start:min(start+bulkPage, len(rows))]
+		documents := make([]standards.Document, len(page))
+		for i, row := range page {
+			documents[i] = row.paper.Document
+		}
+		var people []PersonID
+		var known []bool
+		var bars map[PersonID]Bar
+		err := r.db.View(ctx, func(rd kv.Reader) (err error) {
+			if people, known, _, err = r.knownPeople(rd, documents); err == nil {
+				bars, err = r.barredPersons(rd, people, about.session.ExamDate)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for i, p := range people {
+			if bar, barred := bars[p]; barred && known[i] {
+				bad = append(bad, fail.Field{Name: "姓名", Row: page[i].candidate.Row, Code: "barred",
+					ZH: fmt.Sprintf("考试当日在禁考期内，至%s止（%s，诚信记录 %s），成绩不予受理", bar.Until.Chinese(), bar.Kind.ZH, bar.Entry),
+					EN: fmt.Sprintf("was barred from exams on the day, until %s (%s, entry %s): the result cannot be taken", bar.Until, bar.Kind.EN, bar.Entry)})
+			}
+		}
+	}
+	return bad, nil
 }
 
 // broughtProblems compares certificates that a candidate brings with the register.
@@ -508,8 +545,10 @@ func (r *Registry) clearRoster(ctx context.Context, s Session) error {
 	rng := kv.Prefix(kv.Key(s.ID))
 	rng.Limit = bulkPage
 	for rng.From != nil {
-		err := r.db.Bulk(ctx, func(tx kv.Tx) error {
-			page, next, err := roster.Scan(tx, rng)
+		var next []byte // of rng the closure changes nothing: it may run again
+		err := r.db.Bulk(ctx, func(tx kv.Tx) (err error) {
+			var page []Entry
+			page, next, err = roster.Scan(tx, rng)
 			if err != nil {
 				return err
 			}
@@ -522,12 +561,12 @@ func (r *Registry) clearRoster(ctx context.Context, s Session) error {
 					return err
 				}
 			}
-			rng.From = next
 			return nil
 		})
 		if err != nil {
 			return err
 		}
+		rng.From = next
 	}
 	return nil
 }
@@ -624,6 +663,9 @@ func (r *Registry) RosterOf(ctx context.Context, by Actor, session string, page 
 			return err
 		}
 		for _, e := range found {
+			if e.Generation != s.Roster.Generation {
+				continue // left over by a crash while it was replaced
+			}
 			var sealed evidence
 			if ok, err := r.vault.open(rd, sealedEntry(e), &sealed); err != nil || !ok {
 				return err

@@ -243,7 +243,7 @@ func (s *Server) institutionPage(c *call) error {
 
 // Standing is the institution's own status, as the directory writes it.
 func (p institutionPage) Standing() credentials.InstitutionStatus {
-	return map[evaluators.Status]credentials.InstitutionStatus{evaluators.Registered: credentials.Filed, evaluators.Suspended: credentials.InstitutionOnHold,
+	return map[evaluators.Status]credentials.InstitutionStatus{evaluators.Registered: credentials.Filed, evaluators.Suspended: credentials.InstitutionOnHold, evaluators.Rectifying: credentials.Rectifying,
 		evaluators.Exited: credentials.InstitutionExited, evaluators.Removed: credentials.FilingRemoved}[p.History.Status]
 }
 
@@ -265,8 +265,17 @@ func (p institutionPage) About(d registry.PublicDecision) string {
 			parts = append(parts, p.T("备案 ", "filing ")+f.Prefix)
 		}
 	}
+	if d.Site != "" {
+		parts = append(parts, p.T("站点 ", "site ")+d.Province+d.Site)
+	}
 	if d.Occupation != "" {
 		parts = append(parts, cmp.Or(p.Names[d.Occupation], d.Occupation))
+	}
+	if d.Trade != "" {
+		parts = append(parts, p.T("工种 ", "trade ")+d.Trade)
+	}
+	if len(d.Levels.Levels()) > 0 {
+		parts = append(parts, p.Levels(d.Levels))
 	}
 	if len(parts) == 0 {
 		return p.T("整个机构", "the whole institution")
