@@ -31,6 +31,9 @@ func (r *Registry) allocatePage(ctx context.Context, by Actor, seen Batch) (Batc
 			return b, err
 		}
 		a, err := r.newAllocator(tx, s, b)
+		if err == nil {
+			err = a.lookAhead(tx, page)
+		}
 		if err != nil {
 			return b, err
 		}
@@ -60,14 +63,18 @@ func (r *Registry) allocatePage(ctx context.Context, by Actor, seen Batch) (Batc
 			}
 			if err := a.allocate(tx, c, handles[i]); err != nil {
 				if e := (*fail.Error)(nil); errors.As(err, &e) {
-					a.save(tx) // what this page took is burnt with the batch
+					if err := a.save(tx); err != nil { // what this page took is burnt with the batch
+						return b, err
+					}
 					return r.abortIn(tx, by, s, b, e)
 				}
 				return b, err
 			}
 			b.Allocated++
 		}
-		a.save(tx)
+		if err := a.save(tx); err != nil {
+			return b, err
+		}
 		if len(page) < bulkPage {
 			b.State = BatchSigning
 		}
@@ -99,6 +106,10 @@ type allocator struct {
 	occ    standards.Occupation
 	serial int
 	status uint64
+
+	taken map[string]bool // whether a number is in use, of those that lookAhead asked for
+	certs []Certificate   // of this Update, stored by save
+	vs    []Version
 }
 
 func (r *Registry) newAllocator(tx kv.Tx, s Session, b Batch) (*allocator, error) {
@@ -128,9 +139,54 @@ func (a *allocator) serialKey() []byte {
 	return counterSerial(a.filing.Prefix(), a.batch.Issued.Year(), a.s.Level)
 }
 
-func (a *allocator) save(tx kv.Tx) {
+// lookAhead asks at once for the numbers that a page brings or will be given.
+func (a *allocator) lookAhead(tx kv.Tx, page []Candidate) error {
+	var numbers []string
+	filing, year, serial := a.filing.InLine(a.filed, a.batch.Issued, tx.Now()), a.batch.Issued.Year(), a.serial
+	for _, c := range page {
+		if c.Number != "" {
+			numbers = append(numbers, c.Number)
+			continue
+		}
+		next, err := evaluators.Allocate(filing, year, a.s.Level, serial)
+		if err != nil {
+			continue // none is left; the row that needs one says so
+		}
+		serial = next + 1
+		numbers = append(numbers, filing.Number(year, a.s.Level, next).Format())
+	}
+	keys := make([][]byte, len(numbers))
+	for i, n := range numbers {
+		keys[i] = kv.Key(n)
+	}
+	found, err := tx.GetMany(tableCertificates, keys)
+	if err != nil {
+		return err
+	}
+	a.taken = make(map[string]bool, len(numbers))
+	for i, n := range numbers {
+		a.taken[n] = found[i] != nil
+	}
+	return nil
+}
+
+// isTaken says whether a certificate has a number, also one of this Update.
+func (a *allocator) isTaken(rd kv.Reader, number string) (bool, error) {
+	if taken, asked := a.taken[number]; asked {
+		return taken, nil
+	}
+	b, err := rd.Get(tableCertificates, kv.Key(number))
+	return b != nil, err
+}
+
+// save stores what was handed out.
+func (a *allocator) save(tx kv.Tx) error {
 	setCounter(tx, a.serialKey(), uint64(a.serial))
 	setCounter(tx, counterStatus(), a.status)
+	if err := certificates.PutMany(tx, a.certs); err != nil {
+		return err
+	}
+	return versions.PutMany(tx, a.vs)
 }
 
 // number is the one the file supplied, or the next free one of the granted
@@ -145,13 +201,25 @@ func (a *allocator) number(tx kv.Tx, c Candidate) (string, error) {
 			return "", fail.New(fail.Conflict, "number_inconsistent", "row %d: the supplied number does not fit: %s", c.Row, problems[0].EN).
 				In("第 %d 行：证书编号不符：%s", c.Row, problems[0].ZH)
 		}
-		taken, err := tx.Get(tableCertificates, kv.Key(c.Number))
-		if err == nil && taken != nil {
+		taken, err := a.isTaken(tx, c.Number)
+		if err == nil && taken {
 			err = fail.New(fail.Conflict, "number_taken", "row %d: the supplied number is in use", c.Row).In("第 %d 行：证书编号已被使用", c.Row)
 		}
 		return c.Number, err
 	}
-	serial, err := freeSerial(tx, a.filing.InLine(a.filed, a.batch.Issued, tx.Now()), a.batch.Issued.Year(), a.s.Level, a.serial, standards.MaxSerial)
+	filing, year := a.filing.InLine(a.filed, a.batch.Issued, tx.Now()), a.batch.Issued.Year()
+	serial, err := evaluators.Allocate(filing, year, a.s.Level, a.serial)
+	if err != nil {
+		return "", err
+	}
+	taken, err := a.isTaken(tx, filing.Number(year, a.s.Level, serial).Format())
+	if err == nil && taken {
+		serial, err = freeSerial(tx, filing, year, a.s.Level, serial, standards.MaxSerial)
+		// freeSerial does not see what this Update has handed out and not stored.
+		for err == nil && a.taken[filing.Number(year, a.s.Level, serial).Format()] {
+			serial, err = freeSerial(tx, filing, year, a.s.Level, serial+1, standards.MaxSerial)
+		}
+	}
 	if err != nil {
 		return "", err
 	}
@@ -216,8 +284,8 @@ func (a *allocator) allocate(tx kv.Tx, c Candidate, handle credentials.Handle) e
 		Occupation: a.occ.Code, OccupationName: a.occ.Name, Trade: a.s.Trade, TradeName: a.occ.TradeText(a.s.Trade), Level: a.s.Level,
 		Issued: a.batch.Issued, Created: tx.Now(), Versions: 1, Status: CertificateValid,
 	}
-	if err := certificates.Put(tx, cert); err != nil {
-		return err
-	}
-	return versions.Put(tx, Version{Number: number, N: 1, Handle: handle, Status: uint64(list)*credentials.StatusListBits + uint64(index), Created: tx.Now()})
+	a.taken[number] = true
+	a.certs = append(a.certs, cert)
+	a.vs = append(a.vs, Version{Number: number, N: 1, Handle: handle, Status: uint64(list)*credentials.StatusListBits + uint64(index), Created: tx.Now()})
+	return nil
 }

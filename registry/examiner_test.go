@@ -535,7 +535,7 @@ func TestSupervisionReports(t *testing.T) {
 
 // The store file has no name, document or telephone number of anybody in it.
 func TestExaminersAreSealed(t *testing.T) {
-	e := registrytest.New(t)
+	e := registrytest.New(t, registrytest.Options{Engine: registrytest.Bolt}) // its file is read
 	c := newCrew(t, 1, e)
 	s := c.session(5)
 	c.mustArrange(s, c.plan(0))

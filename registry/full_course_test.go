@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -10,7 +11,10 @@ import (
 	"bajigong/evaluators/course"
 	"bajigong/evaluators/credit"
 	"bajigong/evaluators/examiners"
+	"bajigong/evaluators/signs"
 	"bajigong/internal/fail"
+	"bajigong/internal/kv"
+	"bajigong/internal/kv/kvtest"
 	"bajigong/registry"
 	"bajigong/registry/registrytest"
 	"bajigong/standards"
@@ -29,11 +33,85 @@ func checklist(finding string) registry.NewReport {
 	return report
 }
 
-// A session under the embedded rules: every step asks for the one before it.
+// Most of what a register does, one after another on each engine, under the
+// embedded rules; every invariant is checked at the end.
 func TestTheFullCourse(t *testing.T) {
-	e := registrytest.New(t, registrytest.Options{FullCourse: true})
-	c := newCrew(t, 1, e)
-	by := c.issuer
+	registrytest.Engines(t, func(t *testing.T, engine func(testing.TB, string) kv.Engine) {
+		e := newMassEnv(t, registrytest.Options{FullCourse: true, Engine: engine, Rerun: kvtest.Rerun(3)})
+		c := newCrew(t, 2, e.Env)
+		s, issued := theFullCourse(t, c)
+		drawAndInspect(t, e, s)
+		creditIsReplayed(t, e, c.issuer)
+
+		m := e.mustDo(suspension(registry.MassScope{Session: s.ID}))
+		if n := e.bits("suspension-0", issued); n != len(issued) || m.Changed != len(issued) {
+			t.Errorf("%d certificates are suspended, %d changed", n, m.Changed)
+		}
+		e.mustUndo(m)
+		if n := e.bits("suspension-0", issued); n != 0 {
+			t.Errorf("%d certificates are still suspended after the undo", n)
+		}
+
+		if past := mustImport(t, e.Env, registry.Operator(), pastFile(200), false); past.Imported != 200 {
+			t.Errorf("imported %+v", past.Counts)
+		}
+		voided := suspension(registry.MassScope{Session: s.ID})
+		voided.Kind = registry.ChangeVoid
+		e.mustDo(voided)
+		if _, err := e.CountFigures(ctx); err != nil {
+			t.Fatal(err)
+		}
+		h, err := e.HistoryOf(ctx, c.issuer.Institution.ID)
+		if err != nil || len(h.Issued) != 1 || h.Issued[0].Issued != uint64(len(issued)) || h.Issued[0].Voided != uint64(len(issued)) {
+			t.Errorf("figures %+v %v", h.Issued, err)
+		}
+
+		e.MustRemove(c.issuer.Institution.ID)
+		if inst, err := e.InstitutionByID(ctx, e.Authority, c.issuer.Institution.ID); err != nil || inst.Status != evaluators.Removed {
+			t.Errorf("removed: %s %v", inst.Status, err)
+		}
+	})
+}
+
+// drawAndInspect announces a draw of which s is the population, and draws it.
+func drawAndInspect(t *testing.T, e *massEnv, s registry.Session) {
+	t.Helper()
+	d, err := e.AnnounceDraw(ctx, e.Authority, registry.NewDraw{Name: "抽查", From: s.ExamDate, Until: s.ExamDate, Wanted: 1, Each: 2,
+		Inspectors: []signs.Inspector{{ID: "R1"}, {ID: "R2"}, {ID: "R3", Avoid: []string{s.Institution}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.MustAdmit(3) // moves the log on
+	if d, err = e.SeedDraw(ctx, e.Authority, d.ID, ""); err != nil || len(d.Drawn) != 1 || d.Drawn[0].Session != s.ID {
+		t.Fatalf("drawn %+v %v", d, err)
+	}
+}
+
+// creditIsReplayed enters events, one of them late, and compares the stored score
+// with the replay of the ledger.
+func creditIsReplayed(t *testing.T, e *massEnv, by registrytest.Issuer) {
+	t.Helper()
+	today := standards.DateOf(e.Clock.Now())
+	for i, item := range []string{"award", "late_upload", "plan_deviation", "examiner_breach"} {
+		mustCredit(t, e.Env, creditEvent(by.Institution.ID, item, today.AddDays(-i)))
+	}
+	stored, err := e.ScoreOn(ctx, e.Authority, by.Institution.ID, today)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Of an earlier time nothing is stored: Credit replays.
+	e.Clock.Add(time.Second)
+	v := scoreOf(t, e.Env, by.Institution.ID, registry.CreditQuery{On: today, Known: e.Clock.Now().Add(-time.Second)})
+	if !reflect.DeepEqual(stored, v.Score) {
+		t.Errorf("stored %+v, replayed %+v", stored, v.Score)
+	}
+}
+
+// theFullCourse takes a session under the embedded rules through all its steps;
+// every step asks for the one before it.
+func theFullCourse(t *testing.T, c *crew) (registry.Session, []registry.Issued) {
+	t.Helper()
+	e, by := c.Env, c.issuer
 	s := c.session(1)
 	if _, err := e.EnterRoster(ctx, by.Actor, s.ID, registrytest.Roster(2000, 2003)); err != nil {
 		t.Fatal(err)
@@ -70,7 +148,8 @@ func TestTheFullCourse(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.Clock.Set(s.Publicity.Until.AddDays(1).Time().Add(9 * time.Hour))
-	if got := e.MustIssue(by, s.ID); len(got) != 3 {
+	got := e.MustIssue(by, s.ID)
+	if len(got) != 3 {
 		t.Errorf("issued %d", len(got))
 	}
 	marks, err := e.Timeline(ctx, by.Actor, s.ID)
@@ -95,6 +174,7 @@ func TestTheFullCourse(t *testing.T) {
 	if err != nil || len(ledger.Lines) != 2 || ledger.Lines[0].Item != "plan_deviation" || ledger.Lines[0].Total != 97 {
 		t.Errorf("credit %+v %v", ledger, err)
 	}
+	return s, got
 }
 
 // More candidates than seats: the rooms were not arranged for them.

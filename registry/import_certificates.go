@@ -640,6 +640,7 @@ func (p *pastImport) put(tx kv.Tx, run PastRun, all []judged, blocks map[int][]b
 	if err != nil {
 		return err
 	}
+	cs, vs := make([]Certificate, 0, len(rows)), make([]Version, 0, len(rows))
 	filed := pastFilings{tx: tx, region: p.r.cfg.Region, known: map[string]pastFiling{}}
 	for i, row := range rows {
 		row.person = people[i]
@@ -648,14 +649,15 @@ func (p *pastImport) put(tx kv.Tx, run PastRun, all []judged, blocks map[int][]b
 			return err
 		}
 		c.LogIndex, c.Import = index, run.ID
-		if err := certificates.Put(tx, c); err != nil {
-			return err
-		}
-		if err := versions.Put(tx, Version{Number: c.Number, N: 1, Created: tx.Now(), LogIndex: index}); err != nil {
-			return err
-		}
+		cs, vs = append(cs, c), append(vs, Version{Number: c.Number, N: 1, Created: tx.Now(), LogIndex: index})
 		tx.Put(tableSealed, sealedVersion(c.Number, 1).storeKey(), blocks[row.row])
 		certificateToCount(tx, c)
+	}
+	if err := certificates.PutMany(tx, cs); err != nil {
+		return err
+	}
+	if err := versions.PutMany(tx, vs); err != nil {
+		return err
 	}
 	return filed.advance()
 }

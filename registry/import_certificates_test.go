@@ -352,7 +352,7 @@ func TestImportsStandReruns(t *testing.T) {
 
 // Rule files and keys aside, the store of an import has nothing readable of a person.
 func TestAnImportLeavesNothingReadable(t *testing.T) {
-	e := registrytest.New(t)
+	e := registrytest.New(t, registrytest.Options{Engine: registrytest.Bolt}) // its file is read
 	csv, _, _ := mistaken()
 	mustImport(t, e, registry.Operator(), csv, false)
 	b, err := os.ReadFile(filepath.Join(e.Dir, "store.db"))

@@ -182,13 +182,10 @@ func (r *Registry) putMassPage(tx kv.Tx, by Actor, m MassChange, kind EventKind,
 	}
 	for _, c := range page {
 		c.Changes[len(c.Changes)-1].LogIndex = index
-		if err := certificates.Put(tx, c); err != nil {
-			return err
-		}
-		if err := r.setStatus(tx, c); err != nil {
-			return err
-		}
 		changeToCount(tx, c)
 	}
-	return nil
+	if err := r.setStatuses(tx, page); err != nil {
+		return err
+	}
+	return certificates.PutMany(tx, page)
 }

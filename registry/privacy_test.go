@@ -19,7 +19,7 @@ func firstDocument() string { return invented.PersonAt(0).Document }
 // A stolen store file has no identity number and no name in it, neither plain
 // nor in the base64 of a token or a JSON byte string.
 func TestStolenStoreHasNoPersonalData(t *testing.T) {
-	e := registrytest.New(t)
+	e := registrytest.New(t, registrytest.Options{Engine: registrytest.Bolt}) // its file is read
 	by := e.MustAdmit(1)
 	const people = 120
 	issued := e.MustCertificates(by, 0, people)

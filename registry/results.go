@@ -546,15 +546,13 @@ func (r *Registry) storePage(ctx context.Context, page []resultRow) error {
 		if err != nil {
 			return err
 		}
+		list := make([]Candidate, len(page))
 		for i, row := range page {
-			c := row.candidate
-			c.Person = people[i]
-			if err := candidates.Put(tx, c); err != nil {
-				return err
-			}
-			tx.Put(tableSealed, sealedCandidate(c).storeKey(), blocks[i])
+			list[i] = row.candidate
+			list[i].Person = people[i]
+			tx.Put(tableSealed, sealedCandidate(list[i]).storeKey(), blocks[i])
 		}
-		return nil
+		return candidates.PutMany(tx, list)
 	})
 }
 

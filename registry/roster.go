@@ -481,17 +481,16 @@ func (r *Registry) storeRoster(ctx context.Context, by Actor, seen Session, list
 			if err != nil {
 				return err
 			}
+			entries := make([]Entry, len(page))
 			for i := range page {
 				e := page[i].entry
 				e.Person, e.Generation, e.Entered = people[i], generation, tx.Now()
-				if err := roster.Put(tx, e); err != nil {
-					return err
-				}
+				entries[i] = e
 				if err := r.vault.seal(tx, sealedEntry(e), page[i].evidence); err != nil {
 					return err
 				}
 			}
-			return nil
+			return roster.PutMany(tx, entries)
 		})
 		if err != nil {
 			return seen, err

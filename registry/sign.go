@@ -42,7 +42,8 @@ func (r *Registry) signPage(ctx context.Context, by Actor, seen Batch) (Batch, e
 		return seen, err
 	}
 	return r.onPage(ctx, seen, func(tx kv.Tx, _ Session, b Batch) (Batch, error) {
-		for _, p := range page {
+		vs, cs := make([]Version, len(page)), make([]Certificate, len(page))
+		for i, p := range page {
 			index, err := r.appendEvent(tx, by, Event{Kind: CertificateSigned, Object: p.cert.Number, Institution: b.Institution,
 				Detail: map[string]any{"batch": b.ID, "version": p.version.N, "status": p.version.Status, "kid": p.version.KID}})
 			if err != nil {
@@ -50,15 +51,16 @@ func (r *Registry) signPage(ctx context.Context, by Actor, seen Batch) (Batch, e
 			}
 			v, c := p.version, p.cert
 			v.Signed, v.LogIndex, c.LogIndex = true, index, index
-			if err := versions.Put(tx, v); err != nil {
-				return b, err
-			}
-			if err := certificates.Put(tx, c); err != nil {
-				return b, err
-			}
+			vs[i], cs[i] = v, c
 			tx.Put(tableSealed, sealedVersion(c.Number, v.N).storeKey(), p.block)
 			b.SignedRow = c.Row
 			b.Signed++
+		}
+		if err := versions.PutMany(tx, vs); err != nil {
+			return b, err
+		}
+		if err := certificates.PutMany(tx, cs); err != nil {
+			return b, err
 		}
 		if err := r.signsAfterSigning(tx, &b, page); err != nil {
 			return b, err

@@ -155,6 +155,7 @@ func (r *Registry) markPeople(tx kv.Tx, rules signs.Rules, cs []Certificate, f s
 		return f, err
 	}
 	now := map[PersonID]signs.Marks{} // a page may have a person twice
+	people := make([]signPerson, len(cs))
 	for i, c := range cs {
 		marks, seen := now[c.Person]
 		if !seen {
@@ -164,11 +165,9 @@ func (r *Registry) markPeople(tx kv.Tx, rules signs.Rules, cs []Certificate, f s
 		marks = marks.Add(m)
 		now[c.Person] = marks
 		f = rules.Count(f, marks, m)
-		if err := signPeople.Put(tx, signPerson{Person: c.Person, Marks: marks}); err != nil {
-			return f, err
-		}
+		people[i] = signPerson{Person: c.Person, Marks: marks}
 	}
-	return f, nil
+	return f, signPeople.PutMany(tx, people)
 }
 
 // signsAfterPublish counts a batch that this Update has published and looks at

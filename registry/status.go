@@ -24,21 +24,39 @@ const (
 // setStatus brings the status bits of every version of c in line with c. It is
 // called by whatever changes a certificate, in the same Update.
 func (r *Registry) setStatus(tx kv.Tx, c Certificate) error {
-	for n := 1; n <= c.Versions; n++ {
-		v, err := need(tx, versions, versionKey(c.Number, n), "version", "证书版本", c.Number)
-		if err != nil {
-			return err
+	return r.setStatuses(tx, []Certificate{c})
+}
+
+// setStatuses is setStatus of a page of certificates, with the reads of all of
+// them done at once.
+func (r *Registry) setStatuses(tx kv.Tx, cs []Certificate) error {
+	var keys [][]byte
+	for _, c := range cs {
+		for n := 1; n <= c.Versions; n++ {
+			keys = append(keys, versionKey(c.Number, n))
 		}
-		if v.Handle == "" {
-			continue // from elsewhere: nothing of ours is printed
-		}
-		for purpose, on := range statusBits(c, n) {
-			if err := setStatusBit(tx, purpose, v.Status, on); err != nil {
-				return err
+	}
+	vs, ok, err := versions.GetMany(tx, keys)
+	if err != nil {
+		return err
+	}
+	var bits []statusBit
+	for _, c := range cs {
+		for n := 1; n <= c.Versions; n++ {
+			v, there := vs[0], ok[0]
+			vs, ok = vs[1:], ok[1:]
+			if !there {
+				return notFound("version", "证书版本", c.Number)
+			}
+			if v.Handle == "" {
+				continue // from elsewhere: nothing of ours is printed
+			}
+			for purpose, on := range statusBits(c, n) {
+				bits = append(bits, statusBit{purpose, int(v.Status / credentials.StatusListBits), int(v.Status % credentials.StatusListBits), on})
 			}
 		}
 	}
-	return nil
+	return setStatusBits(tx, bits)
 }
 
 // statusBits is which bits version n of c has: the one rule, used by setStatus
@@ -57,19 +75,38 @@ func statusKey(purpose credentials.StatusPurpose, list, index int) []byte {
 	return kv.Key(string(purpose), uint64(list), uint64(index))
 }
 
-func setStatusBit(tx kv.Tx, purpose credentials.StatusPurpose, place uint64, on bool) error {
-	list, index := int(place/credentials.StatusListBits), int(place%credentials.StatusListBits)
-	key := statusKey(purpose, list, index)
-	have, err := tx.Get(tableStatusBits, key)
-	if err != nil || (have != nil) == on {
+// statusBit is what one bit shall be.
+type statusBit struct {
+	purpose     credentials.StatusPurpose
+	list, index int
+	on          bool
+}
+
+// setStatusBits reads all bits at once; each that changes moves the version of its
+// list on.
+func setStatusBits(tx kv.Tx, bits []statusBit) error {
+	keys := make([][]byte, len(bits))
+	for i, b := range bits {
+		keys[i] = statusKey(b.purpose, b.list, b.index)
+	}
+	have, err := tx.GetMany(tableStatusBits, keys)
+	if err != nil {
 		return err
 	}
-	if on {
-		tx.Put(tableStatusBits, key, unixBytes(tx.Now()))
-	} else {
-		tx.Delete(tableStatusBits, key)
+	for i, b := range bits {
+		if (have[i] != nil) == b.on {
+			continue
+		}
+		if b.on {
+			tx.Put(tableStatusBits, keys[i], unixBytes(tx.Now()))
+		} else {
+			tx.Delete(tableStatusBits, keys[i])
+		}
+		if err := bump(tx, counterStatusVersion(string(b.purpose), b.list)); err != nil {
+			return err
+		}
 	}
-	return bump(tx, counterStatusVersion(string(purpose), list))
+	return nil
 }
 
 // statusCache keeps signed lists by the version of their bits; a list of

@@ -1,6 +1,13 @@
-// Package registrytest gives tests a real registry: a bbolt file, a key ring, a
-// clock that the test moves, and short ways to the states that a test begins
-// from. When the test ends every invariant of the register is checked.
+// Package registrytest gives tests a real registry: a store, a key ring, a clock
+// that the test moves, and short ways to the states that a test begins from. When
+// the test ends every invariant of the register is checked.
+//
+// The store is a bbolt file, or, with BAJIGONG_TEST_ENGINE=postgres in the
+// environment, a PostgreSQL database of the test's own, see package pgtest:
+//
+//	BAJIGONG_TEST_ENGINE=postgres go test ./registry
+//
+// A test that chooses its engine ([Options].Engine) has that engine in any case.
 package registrytest
 
 import (
@@ -21,7 +28,6 @@ import (
 	"bajigong/evaluators/numbering"
 	"bajigong/internal/invented"
 	"bajigong/internal/kv"
-	"bajigong/internal/kv/boltkv"
 	"bajigong/internal/rulefile"
 	"bajigong/registry"
 	"bajigong/registry/auditlog"
@@ -74,7 +80,7 @@ type Env struct {
 
 // Options change what New makes.
 type Options struct {
-	// Engine makes the engine; a bbolt file without syncing when nil.
+	// Engine makes the engine; the one that the environment names when nil.
 	Engine func(t testing.TB, dir string) kv.Engine
 	// Rerun is given to the store (see kvtest.Rerun).
 	Rerun func() bool
@@ -117,12 +123,10 @@ func New(t testing.TB, opts ...Options) *Env {
 	} else if e.Keys, err = credentials.OpenKeyRing(filepath.Join(e.Dir, "keys")); err != nil {
 		t.Fatal(err)
 	}
-	var engine kv.Engine
-	if opt.Engine != nil {
-		engine = opt.Engine(t, e.Dir)
-	} else if engine, err = boltkv.Open(filepath.Join(e.Dir, "store.db"), boltkv.Options{NoSync: true}); err != nil {
-		t.Fatal(err)
+	if opt.Engine == nil {
+		opt.Engine = engineOfEnvironment(t)
 	}
+	engine := opt.Engine(t, e.Dir)
 	var process [8]byte
 	rand.Read(process[:])
 	log := slog.New(slog.DiscardHandler)
