@@ -171,12 +171,11 @@ type PublishedInspection struct {
 	Published       time.Time      `json:"published"`
 }
 
-// PublishedInspections is one page of the published inspections, in the order of
-// their publication.
+// PublishedInspections is one page of the published inspections, the newest first.
 func (r *Registry) PublishedInspections(ctx context.Context, page Page) (out []PublishedInspection, next string, err error) {
 	err = r.view(ctx, func(rd kv.Reader, _ time.Time) error {
 		out = nil
-		found, cursor, err := scanIndexPage(rd, inspections, indexInspectionsPublished, kv.Range{}, page)
+		found, cursor, err := scanIndexPage(rd, inspections, indexInspectionsPublished, kv.Range{Reverse: true}, page)
 		if err != nil {
 			return err
 		}

@@ -217,6 +217,8 @@ func (p directoryPage) LevelChoices() []standards.Level { return standards.Exami
 type institutionPage struct {
 	institutionWords
 	History registry.InstitutionHistory
+	// Credit is nil when no credit rules are in force.
+	Credit *creditOfPage
 }
 
 func (s *Server) institutionPage(c *call) error {
@@ -227,6 +229,16 @@ func (s *Server) institutionPage(c *call) error {
 	p := institutionPage{institutionWords: s.institutionWords(c)}
 	if p.History, err = s.reg.HistoryOf(c.ctx, id); err != nil {
 		return err
+	}
+	if p.Credit, err = s.creditFor(c, id); err != nil {
+		return err
+	}
+	if p.Credit != nil {
+		for _, l := range p.Credit.Lists {
+			for _, code := range l.Occupations {
+				s.nameScope(c, p.Names, []evaluators.ScopeItem{{Occupation: code}})
+			}
+		}
 	}
 	p.Title = p.History.Name
 	for _, f := range p.History.Filings {
@@ -253,7 +265,7 @@ func (p institutionPage) StandingWord() string {
 }
 
 // Decided is what a decision does, in words.
-func (p institutionPage) Decided(kind evaluators.Kind) string {
+func (p institutionWords) Decided(kind evaluators.Kind) string {
 	return p.T(kind.Chinese(), kind.English())
 }
 

@@ -242,30 +242,6 @@ func (s *Server) publicityPage(c *call) error {
 	return s.pages.send(c, "publicity", p)
 }
 
-// sessionPage shows who passed in a session, as long as its publicity runs.
-type sessionPage struct {
-	page
-	Session registry.PublicSession
-	Next    string
-}
-
-func (s *Server) publicSessionPage(c *call) error {
-	id, err := c.param("id")
-	if err != nil {
-		return err
-	}
-	cursor, err := c.query("cursor")
-	if err != nil {
-		return err
-	}
-	p := sessionPage{page: s.pages.page(c.fiber, "")}
-	if p.Session, p.Next, err = s.reg.PublicityByID(c.ctx, id, registry.Page{Cursor: cursor, Limit: 200}); err != nil {
-		return err
-	}
-	p.Title, p.NoIndex = p.Session.Name, true
-	return s.pages.send(c, "session", p)
-}
-
 // LevelOf is a level in the language of the page.
 func (p page) LevelOf(l standards.Level) string {
 	if p.Lang == credentials.EN {

@@ -24,7 +24,7 @@ var notAcceptable = fail.New(fail.Invalid, "not_acceptable", "this address answe
 
 // pageNames are the templates, one for each kind of page. Each fills the "main"
 // of layout.html.
-var pageNames = []string{"home", "verdict", "verify", "directory", "publicity", "session", "error", "institution", "statistics"}
+var pageNames = []string{"home", "verdict", "verify", "directory", "publicity", "session", "error", "institution", "statistics", "decisions", "inspections"}
 
 // pages renders templates. They are parsed once, when the server starts.
 type pages struct {

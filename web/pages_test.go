@@ -30,7 +30,7 @@ func TestEveryTemplateIsShown(t *testing.T) {
 	s.Clock.Set(before.Add(50 * time.Hour))
 	paths := map[string]string{"home": "/", "verify": "/verify", "directory": "/directory", "publicity": "/publicity",
 		"session": "/publicity/" + session.ID, "verdict": "/c/" + string(issued[0].Handle), "error": "/nowhere",
-		"institution": "/directory/" + s.issuer.Institution.ID, "statistics": "/statistics"}
+		"institution": "/directory/" + s.issuer.Institution.ID, "statistics": "/statistics", "decisions": "/decisions", "inspections": "/inspections"}
 	if len(paths) != len(pageNames) {
 		t.Errorf("%d pages, %d templates", len(paths), len(pageNames))
 	}
@@ -56,7 +56,7 @@ func TestEveryTemplateIsShown(t *testing.T) {
 			if lang == "en" {
 				doc.Find("header a, main a").Each(func(_ int, a *goquery.Selection) {
 					href, _ := a.Attr("href")
-					file := strings.Contains(href, ".json") || strings.HasPrefix(href, "/api/") || strings.HasPrefix(href, "/log/") || strings.HasPrefix(href, "#")
+					file := strings.Contains(href, ".json") || strings.HasPrefix(href, "/api/") || strings.HasPrefix(href, "/log/") || strings.HasPrefix(href, "tel:") || strings.HasPrefix(href, "#")
 					if !file && !a.HasClass("switch") && !strings.Contains(href, "lang=en") {
 						t.Errorf("%s: %q leaves English", name, href)
 					}

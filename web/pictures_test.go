@@ -15,6 +15,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"bajigong/evaluators/signs"
 	"bajigong/internal/kv"
 	"bajigong/registry"
 	"bajigong/registry/registrytest"
@@ -113,6 +114,7 @@ func (s *siteTest) scenery() []scene {
 	}
 	s.Clock.Add(30 * time.Hour)
 	s.do("authority", "POST", "/api/v1/decisions", newDecision{Institution: s.issuer.Institution.ID, Kind: "exit_voluntary", Effective: standards.DateOf(s.Clock.Now()), Basis: "自愿退出申请"}).want(201)
+	s.oversightScenery(other)
 	plan := s.MustPlan(other)
 	before := s.Clock.Now()
 	s.MustPublicise(other, plan, registrytest.CSV(100, 112))
@@ -144,8 +146,53 @@ func (s *siteTest) scenery() []scene {
 		{"statistics-en", "/statistics?lang=en", nil, ""},
 		{"publicity", "/publicity", nil, ""},
 		{"session", "/publicity/" + plan.ID, nil, ""},
+		{"session-en", "/publicity/" + plan.ID + "?lang=en", nil, ""},
+		{"session-wrong", "/publicity/" + plan.ID, objected("李四", "短"), ""},
+		{"session-receipt", "/publicity/" + plan.ID, objected("李四", "考试当天本人在考场外，未见该人员到场。"), ""},
+		{"institution-rated", "/directory/" + other.Institution.ID, nil, ""},
+		{"institution-rated-en", "/directory/" + other.Institution.ID + "?lang=en", nil, ""},
+		{"decisions", "/decisions", nil, ""},
+		{"decisions-en", "/decisions?lang=en", nil, ""},
+		{"inspections", "/inspections", nil, ""},
+		{"inspections-en", "/inspections?lang=en", nil, ""},
 		{"missing", "/nowhere", nil, ""},
 	}
+}
+
+// objected fills in the form to object to the second row and sends it.
+func objected(name, text string) []chromedp.Action[chromedp.Void] {
+	return []chromedp.Action[chromedp.Void]{
+		chromedp.Click(chromedp.CSS("tbody tr:nth-child(2) .act a")), chromedp.WaitReady(chromedp.CSS("#appeal option[selected]")),
+		chromedp.SendKeys(chromedp.CSS("#text"), text), chromedp.SendKeys(chromedp.CSS("#name"), name), chromedp.SendKeys(chromedp.CSS("#phone"), "051255550000"),
+		chromedp.SetAttributeValue(chromedp.CSS("#appeal form"), "novalidate", ""),
+		chromedp.Click(chromedp.CSS("#appeal button")), chromedp.WaitVisible(chromedp.CSS("#problems, ol.next")),
+	}
+}
+
+// oversightScenery has decisions, and inspections of a draw that is public as a
+// whole and of one that is not.
+func (s *siteTest) oversightScenery(rated registrytest.Issuer) {
+	s.t.Helper()
+	today, bad := standards.DateOf(s.Clock.Now()), s.MustAdmit(3)
+	for _, in := range []newDecision{
+		{Kind: "rectify", Due: today.AddDays(30), Reason: "考评档案缺少现场影像，考评员签名不全"},
+		{Kind: "suspend", Site: bad.Filing.Site, Occupation: "6-31-01-03", Levels: standards.LevelsOf(standards.Senior, standards.Technician), Until: today.AddDays(60), Reason: "整改期间"},
+	} {
+		in.Institution, in.Effective, in.Document, in.Basis = bad.Institution.ID, today, "苏人社监〔2026〕17号", "职业技能评价机构管理办法第二十一条"
+		s.do("authority", "POST", "/api/v1/decisions", in).want(201)
+	}
+	for range 4 {
+		s.MustPlan(rated)
+	}
+	first := s.drawn(2)
+	s.inspected(first, 0, signs.Finding{Outcome: signs.OutcomeFound, Findings: "第二考室录像缺失 25 分钟；两名考生的考位与安排不符，考评员未在记录表上签名。"})
+	s.inspected(first, 1, signs.Finding{Outcome: signs.OutcomeSound})
+	for range 3 {
+		s.MustPlan(rated)
+	}
+	s.inspected(s.drawn(2), 0, signs.Finding{Outcome: signs.OutcomeFailed, Findings: "到场时考试已取消，未提前报告。"})
+	s.rated(rated)
+	s.listed(rated.Institution.ID)
 }
 
 // statisticsScenery counts what was issued and puts figures of past years beside

@@ -122,7 +122,11 @@ func pageRoutes() []route {
 		{Method: "GET", Path: "/statistics", Summary: "Certificates by level and year", Query: []parameter{{Name: "year", Description: "the year to show by level", Integer: true}},
 			endpoint: raw((*Server).statisticsPage)},
 		{Method: "GET", Path: "/publicity", Summary: "Sessions in publicity", Query: paging[:1], endpoint: raw((*Server).publicityPage)},
-		{Method: "GET", Path: "/publicity/{id}", Summary: "Who passed in a session in publicity", Query: paging[:1], endpoint: raw((*Server).publicSessionPage)},
+		{Method: "GET", Path: "/publicity/{id}", Summary: "Who passed in a session in publicity", Query: append([]parameter{{Name: "row", Description: "row chosen in the form to object", Integer: true}}, paging[0]), endpoint: raw((*Server).publicSessionPage)},
+		{Method: "POST", Path: "/publicity/{id}/appeal", Summary: "Object to a row in publicity 异议, answered as a page", Limit: limitLookup, Body: objectionBody,
+			Query: paging[:1], Takes: []string{fiber.MIMEApplicationForm}, endpoint: raw((*Server).appealPage)},
+		{Method: "GET", Path: "/decisions", Summary: "Decisions on institutions that are public", Query: paging[:1], endpoint: raw((*Server).decisionsPage)},
+		{Method: "GET", Path: "/inspections", Summary: "Published results of random inspections", Query: paging[:1], endpoint: raw((*Server).inspectionsPage)},
 	}
 	for i := range pages {
 		pages[i].Tag, pages[i].Access, pages[i].Answers = "pages", public, pageHTML
