@@ -190,8 +190,7 @@ func numbersOf(t *testing.T, path string) (out []string) {
 			seen[n], out = true, append(out, n)
 		}
 	}
-	var walk func(n ast.Node) bool
-	walk = func(n ast.Node) bool {
+	walk := func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.AssignStmt:
 			for i, right := range n.Rhs {

@@ -414,7 +414,6 @@ type filedResult struct {
 	filing evaluators.Filing
 	// faults are of the rows: by row, and 0 for all of them.
 	faults map[int][]fail.Field
-	names  bool // the institution has another name in the register
 }
 
 func (g *pastFiled) settle(res filedResult) {

@@ -404,7 +404,7 @@ func TestDrawFromAnnouncementToPublication(t *testing.T) {
 		}
 	}
 	results, _, err := e.PublishedInspections(ctx, registry.Page{})
-	if err != nil || len(results) != 3 || results[0].OutcomeZH != "发现问题" || results[0].Answer != "已补装" || results[2].Answer != "" || results[0].InstitutionName == "" {
+	if err != nil || len(results) != 3 || results[0].OutcomeZH != "发现问题" || results[0].Answer != "" || results[2].Answer != "已补装" || results[0].InstitutionName == "" {
 		t.Errorf("published %+v, %v", results, err)
 	}
 	repeated(t, e, d.ID)

@@ -74,7 +74,7 @@ func TestInspectionsPage(t *testing.T) {
 		t.Errorf("cursor %d", r.Status)
 	}
 	_, doc = s.page("/inspections?lang=en")
-	wantText(t, doc, "tbody tr:first-child .status", "‖ something was found")
+	wantText(t, doc, "tbody tr:last-child .status", "‖ something was found")
 }
 
 func TestDecisionsPage(t *testing.T) {
