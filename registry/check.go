@@ -8,6 +8,7 @@ import (
 
 	"bajigong/credentials"
 	"bajigong/evaluators"
+	"bajigong/internal/fail"
 	"bajigong/internal/kv"
 	"bajigong/registry/auditlog"
 	"bajigong/standards"
@@ -267,6 +268,10 @@ func (c *check) lawful(cert Certificate) error {
 // had to be on the roster was.
 func (c *check) earned(cert Certificate, s Session, candidate Candidate) error {
 	rules, err := c.r.courseOf(s)
+	if fail.KindOf(err) == fail.Conflict {
+		c.problem("certificate %s: %v", cert.Number, err) // its rule file is gone
+		return nil
+	}
 	if err != nil {
 		return err
 	}
