@@ -179,7 +179,8 @@ func (p *parser) quoted() (cell string, end bool, err error) {
 // by which programs keep spreadsheets from rounding long numbers.
 func clean(s string) string {
 	s = trim(s)
-	if len(s) >= 3 && strings.HasPrefix(s, `="`) && strings.HasSuffix(s, `"`) {
+	// A file that was saved twice may have it twice; each turn shortens s.
+	for len(s) >= 3 && strings.HasPrefix(s, `="`) && strings.HasSuffix(s, `"`) {
 		s = trim(strings.ReplaceAll(s[2:len(s)-1], `""`, `"`))
 	}
 	return s
