@@ -40,7 +40,7 @@ var imports = map[string][]string{
 	"internal/kv":             {},
 	"internal/kv/boltkv":      {"bajigong/internal/kv", "go.etcd.io/bbolt"},
 	"internal/kv/pgkv":        {"bajigong/internal/kv", "github.com/jackc/pgx/v5"},
-	"internal/sheet":          {"bajigong/internal/fail", "golang.org/x/text"},
+	"internal/sheet":          {"bajigong/internal/fail", "golang.org/x/text", "github.com/xuri/excelize/v2"},
 	"internal/invented":       {"bajigong/standards"},
 	"internal/doctest":        {},
 	"internal/form":           {"bajigong/internal/fail"},
@@ -57,6 +57,7 @@ var only = map[string][]string{
 	"github.com/gofiber/fiber/v2":   {"web", "cmd/bajigong"},
 	"github.com/go-jose/go-jose/v4": {"credentials/jws"},
 	"github.com/skip2/go-qrcode":    {"credentials"},
+	"github.com/xuri/excelize/v2":   {"internal/sheet"},
 	"go.etcd.io/bbolt":              {"internal/kv/boltkv", "internal/torture", "registry"},
 	"github.com/jackc/pgx/v5":       {"internal/kv/pgkv", "internal/kv/pgkv/pgtest", "internal/torture", "registry"},
 }

@@ -94,8 +94,11 @@ func operation(r route, s *schemas) node {
 		content := node{}
 		for _, media := range r.Takes {
 			form := node{"type": "object"}
-			if media == "text/csv" {
+			switch media {
+			case "text/csv":
 				form = node{"type": "string"}
+			case typeXLSX:
+				form = node{"type": "string", "contentMediaType": typeXLSX}
 			}
 			content[media] = node{"schema": form}
 		}

@@ -80,12 +80,15 @@ func (s *Server) uploadResults(c *call) error {
 	return c.json(report)
 }
 
+// typeXLSX is the media type of a workbook (ECMA-376).
+const typeXLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
 // file is the uploaded file: the body itself, or the first file of a form.
 func (c *call) file() (io.Reader, error) {
 	media := c.mediaType()
 	if media == fiber.MIMEApplicationJSON || media == fiber.MIMEApplicationForm {
-		return nil, refusal{fiber.StatusUnsupportedMediaType, fail.New(fail.Invalid, "content_type", "send the file as text/csv, or in a multipart/form-data form").
-			In("请以 text/csv 或 multipart/form-data 表单上传文件")}
+		return nil, refusal{fiber.StatusUnsupportedMediaType, fail.New(fail.Invalid, "content_type", "send the file as text/csv or %s, or in a multipart/form-data form", typeXLSX).
+			In("请以 text/csv、XLSX 或 multipart/form-data 表单上传文件")}
 	}
 	b, err := openBody(c.fiber, c.route.bodyLimit())
 	if err != nil || media != fiber.MIMEMultipartForm {

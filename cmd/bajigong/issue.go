@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -18,6 +18,7 @@ import (
 
 	"bajigong/credentials"
 	"bajigong/internal/fail"
+	"bajigong/internal/sheet"
 	"bajigong/registry"
 	"bajigong/standards"
 )
@@ -31,7 +32,7 @@ func issueCommand(w world) *cobra.Command {
 
   1. plan          考试之前备案认定计划
   2. roster        考试之前录入报名名单，逐人审核申报条件
-  3. results       考试之后上报成绩表（CSV）；有误的行逐行说明，不会只存一半
+  3. results       考试之后上报成绩表（XLSX 或 CSV）；有误的行逐行说明，不会只存一半
   4. confirm       由另一人复核成绩
   5. publicity     公示，至少 5 个工作日
   6. certificates  公示期满发证；整批发布，中断后重新执行即可，不会重复发证
@@ -137,7 +138,7 @@ func issueResults(w world, server *serverFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "results SESSION FILE.csv",
 		Short: "3. 上报成绩表 (upload the results)",
-		Long: `results 上报成绩表。CSV，UTF-8 或 GB18030，表头：
+		Long: `results 上报成绩表。XLSX 或 CSV（UTF-8、GB18030），表头：
 姓名,证件类型,证件号码,理论成绩,技能成绩[,综合评审成绩][,证书编号]
 
 有一行不合格则全部不存，逐行列出原因（退出码 3）；改好后重新上报整张表。
@@ -174,12 +175,20 @@ A file with any bad row stores nothing and names every bad row (exit code 3);
 }
 
 func (c *client) upload(ctx context.Context, session string, file []byte, accept string) (out registry.UploadReport, err error) {
-	a := ask{method: http.MethodPost, path: sessionPath(session, "results"), kind: "text/csv", body: file, wait: 10 * time.Minute}
+	a := ask{method: http.MethodPost, path: sessionPath(session, "results"), kind: tableType(file), body: file, wait: 10 * time.Minute}
 	if accept != "" {
 		a.query = url.Values{"accept": {accept}}
 	}
 	_, err = c.call(ctx, a, nil, &out)
 	return out, err
+}
+
+// tableType is the media type of a file with a table.
+func tableType(b []byte) string {
+	if bytes.HasPrefix(b, []byte("PK\x03\x04")) {
+		return "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+	}
+	return "text/csv"
 }
 
 // printUpload prints every refused row, and what was stored.
@@ -381,7 +390,7 @@ personal data and is readable by its owner only.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&file, "csv", "", "另存为 CSV 文件 (write a CSV file)")
+	cmd.Flags().StringVar(&file, "csv", "", "另存为 CSV 文件；扩展名为 .xlsx 则为工作簿 (write a CSV file, or a workbook when its name ends in .xlsx)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
 	return cmd
 }
@@ -395,23 +404,24 @@ func statusName(s registry.CertificateStatus) string {
 	return strings.TrimSpace(statusNames[s] + " " + string(s))
 }
 
-// writeCertificates writes a file for spreadsheets: UTF-8 with a byte order mark,
-// without which they take Chinese for another encoding.
+// writeCertificates writes a file for spreadsheets: a workbook when its name ends
+// in .xlsx, CSV otherwise.
 func writeCertificates(w world, file string, all []registry.Issued) error {
+	t := sheet.Table{Name: "证书", Header: []string{"行", "证书编号", "姓名", "证件号码", "职业编码", "职业", "工种", "等级", "发证日期", "评价机构", "状态", "二维码内容"},
+		Rows: func(yield func([]string) bool) {
+			for _, i := range all {
+				if !yield([]string{fmt.Sprint(i.Row), i.Number, i.Name, i.Document, i.Occupation, i.OccupationName, i.TradeName,
+					i.Level.Certificate(), string(i.Issued), i.InstitutionName, string(i.Status), i.QR}) {
+					return
+				}
+			}
+		}}
 	var b bytes.Buffer
-	b.WriteString("\ufeff")
-	out := csv.NewWriter(&b)
-	rows := [][]string{{"行", "证书编号", "姓名", "证件号码", "职业编码", "职业", "工种", "等级", "发证日期", "评价机构", "状态", "二维码内容"}}
-	for _, i := range all {
-		rows = append(rows, []string{fmt.Sprint(i.Row), i.Number, i.Name, i.Document, i.Occupation, i.OccupationName, i.TradeName,
-			i.Level.Certificate(), string(i.Issued), i.InstitutionName, string(i.Status), i.QR})
+	write := sheet.WriteCSV
+	if strings.EqualFold(filepath.Ext(file), ".xlsx") {
+		write = func(w io.Writer, t sheet.Table) error { return sheet.WriteXLSX(w, t) }
 	}
-	for _, row := range rows {
-		for i := range row {
-			row[i] = cellText(row[i])
-		}
-	}
-	if err := out.WriteAll(rows); err != nil {
+	if err := write(&b, t); err != nil {
 		return err
 	}
 	if err := writeFile(file, b.Bytes(), 0o600); err != nil {
@@ -419,14 +429,6 @@ func writeCertificates(w world, file string, all []registry.Issued) error {
 	}
 	fmt.Fprintf(w.stderr, "已写入 %s：%d 份证书 (%d certificates)\n", file, len(all), len(all))
 	return nil
-}
-
-// cellText keeps a spreadsheet from taking a text for a formula.
-func cellText(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) && s != standards.NoTrade {
-		return "'" + s
-	}
-	return s
 }
 
 func issueQR(w world, server *serverFlags) *cobra.Command {

@@ -17,7 +17,7 @@ func issueRoster(w world, server *serverFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "roster SESSION FILE.csv",
 		Short: "2. 报名名单与资格审核 (enter the candidates)",
-		Long: `roster 在考试之前录入报名名单，并按现行国家职业标准的申报条件逐人审核。CSV，UTF-8 或 GB18030，表头：
+		Long: `roster 在考试之前录入报名名单，并按现行国家职业标准的申报条件逐人审核。XLSX 或 CSV（UTF-8、GB18030），表头：
 姓名,证件类型,证件号码,出生日期,单位代码,人员类别,申报依据,申报依据文号,申报批准单位,申报批准日期,取得方式依据,
 拟从事,工作起止,工作证明,原证书等级,原证书编号,原证书日期,职称,职称日期,毕业院校类别,班级类别,毕业日期,预计毕业日期,专业,经评估论证
 
@@ -38,7 +38,7 @@ each condition (exit code 3). Entered again before the exam, it replaces the fir
 				return err
 			}
 			var report registry.RosterReport
-			_, err = c.call(cmd.Context(), ask{method: http.MethodPost, path: sessionPath(args[0], "candidates"), kind: "text/csv", body: b, wait: 10 * time.Minute}, nil, &report)
+			_, err = c.call(cmd.Context(), ask{method: http.MethodPost, path: sessionPath(args[0], "candidates"), kind: tableType(b), body: b, wait: 10 * time.Minute}, nil, &report)
 			if e := fail.Of(err); err != nil && e.Kind == fail.Invalid && len(e.Fields) > 0 {
 				for _, f := range e.Fields {
 					fmt.Fprintln(w.stdout, fieldLine(f))

@@ -11,19 +11,19 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 )
 
-// refuseFormats names files that are not CSV by their first bytes, with what to do.
+// refuseFormats names files that are no table by their first bytes, with what to do.
 func refuseFormats(b []byte) error {
 	save := func(what, en string) error {
-		return fail.New(fail.Invalid, "sheet_format", "this is %s, not a CSV file; open it in a spreadsheet and save it as “CSV UTF-8”", en).
-			In("这是%s，不是 CSV 文件。请用表格软件打开后，另存为“CSV UTF-8（逗号分隔）”再上传", what)
+		return fail.New(fail.Invalid, "sheet_format", "this is %s; open it in a spreadsheet and save it as “.xlsx” or “CSV UTF-8”", en).
+			In("这是%s，无法直接读取。请用表格软件打开后，另存为 .xlsx 或“CSV UTF-8（逗号分隔）”再上传", what)
 	}
 	head := b[:min(len(b), 512)]
 	trimmed := bytes.ToLower(bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xEF\xBB\xBF")), " \t\r\n"))
 	switch {
-	case bytes.HasPrefix(b, []byte("PK\x03\x04")), bytes.HasPrefix(b, []byte("PK\x05\x06")):
-		return save("Excel 工作簿（.xlsx）或压缩包（.zip）", "an Excel workbook (.xlsx) or a zip archive")
+	case bytes.HasPrefix(b, []byte("PK\x05\x06")):
+		return save("空的压缩包", "an empty zip archive")
 	case bytes.HasPrefix(b, []byte("\xD0\xCF\x11\xE0")):
-		return save("旧版 Excel 或 WPS 工作簿（.xls、.et）", "an old Excel or WPS workbook (.xls, .et)")
+		return save("旧版 Excel 或 WPS 工作簿（.xls、.et），或设有打开密码的工作簿", "an old Excel or WPS workbook (.xls, .et), or one with a password")
 	case bytes.HasPrefix(b, []byte("%PDF")):
 		return save(" PDF 文件", "a PDF file")
 	case bytes.HasPrefix(b, []byte("\x1F\x8B")), bytes.HasPrefix(b, []byte("Rar!")), bytes.HasPrefix(b, []byte("7z\xBC\xAF")):

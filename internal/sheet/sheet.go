@@ -1,7 +1,8 @@
-// Package sheet reads the tables that people upload: CSV files as spreadsheets
-// and office programs write them, in UTF-8, UTF-16 or GB18030, with commas, tabs
-// or semicolons. Rows keep the numbers that the spreadsheet shows, so that an
-// error can say 第 37 行.
+// Package sheet reads the tables that people upload: XLSX workbooks, and CSV files
+// as spreadsheets and office programs write them, in UTF-8, UTF-16 or GB18030,
+// with commas, tabs or semicolons. Rows keep the numbers that the spreadsheet
+// shows, so that an error can say 第 37 行. It also writes tables for people, as
+// XLSX and CSV.
 //
 //	s, err := sheet.Read(body, sheet.Limits{Rows: 5000})
 //	s, err = s.Select([]sheet.Column{
@@ -57,8 +58,8 @@ type Sheet struct {
 	Header    []string // as written, without spaces around
 	HeaderRow int      // its row number, 1 unless empty rows stand before it
 	Rows      []Row    // rows with content
-	Encoding  string   // UTF-8, UTF-16 or GB18030
-	Delimiter rune     // ',', '\t' or ';'
+	Encoding  string   // UTF-8, UTF-16, GB18030 or XLSX
+	Delimiter rune     // ',', '\t' or ';'; 0 of a workbook
 }
 
 // Row is one row with at least one cell that is not empty. It has exactly as
@@ -81,15 +82,17 @@ func (r Row) Get(name string) string {
 // maxFields bounds the faults that one error lists.
 const maxFields = 1000
 
-// Read reads a CSV table. Cells lose the spaces around them and the wrapping
-// ="…" by which some programs protect long numbers. Rows without any content are
-// left out but counted. A first line sep=, as Excel writes it is not a row.
+// Read reads a table from a workbook or a CSV file. Cells lose the spaces around
+// them and the wrapping ="…" by which some programs protect long numbers. Rows
+// without any content are left out but counted. A first line sep=, as Excel
+// writes it is not a row. Of a workbook the first visible worksheet with content
+// is read; a figure is the text of its value, a date the number of its day.
 //
-// Error codes: sheet_empty, sheet_format (a workbook, a page or another binary
-// file), sheet_encoding, sheet_truncated, sheet_quote, sheet_cells (cells too
-// long or with control characters, rows longer than the header; one field each),
-// and with kind TooLarge sheet_bytes, sheet_rows, sheet_columns. An error of r
-// is passed on.
+// Error codes: sheet_empty, sheet_format (an old workbook, a page or another
+// binary file), sheet_several (worksheets), sheet_date1904, sheet_encoding,
+// sheet_truncated, sheet_quote, sheet_cells (cells too long or with control
+// characters, rows longer than the header; one field each), and with kind
+// TooLarge sheet_bytes, sheet_rows, sheet_columns. An error of r is passed on.
 func Read(r io.Reader, limit Limits) (*Sheet, error) {
 	limit = limit.withDefaults()
 	b, err := io.ReadAll(io.LimitReader(r, limit.Bytes+1))
@@ -100,6 +103,13 @@ func Read(r io.Reader, limit Limits) (*Sheet, error) {
 		return nil, fail.New(fail.TooLarge, "sheet_bytes", "the file may have %s at most; split it", size(limit.Bytes)).
 			In("文件最大 %s，请拆分后上传", size(limit.Bytes))
 	}
+	if isWorkbook(b) {
+		w, err := openWorkbook(b, limit.Columns)
+		if err != nil {
+			return nil, err
+		}
+		return collect(&Sheet{Encoding: XLSX}, w, limit)
+	}
 	if err := refuseFormats(b); err != nil {
 		return nil, err
 	}
@@ -107,12 +117,11 @@ func Read(r io.Reader, limit Limits) (*Sheet, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := parse(text, limit)
-	if err != nil {
-		return nil, err
+	delimiter, rest := separatorLine(text)
+	if delimiter == 0 {
+		delimiter = guessDelimiter(rest)
 	}
-	s.Encoding = encoding
-	return s, nil
+	return collect(&Sheet{Encoding: encoding, Delimiter: delimiter}, &parser{text: rest, delimiter: delimiter, columns: limit.Columns}, limit)
 }
 
 func size(n int64) string {
@@ -131,13 +140,11 @@ type record struct {
 	cells  []string
 }
 
-func parse(text string, limit Limits) (*Sheet, error) {
-	delimiter, rest := separatorLine(text)
-	if delimiter == 0 {
-		delimiter = guessDelimiter(rest)
-	}
-	s := &Sheet{Delimiter: delimiter}
-	p := parser{text: rest, delimiter: delimiter, columns: limit.Columns}
+// records are the rows of a file, one after another; io.EOF after the last.
+type records interface{ next() (record, error) }
+
+// collect reads all rows into s.
+func collect(s *Sheet, p records, limit Limits) (*Sheet, error) {
 	var fields []fail.Field
 	more := 0
 	fault := func(row int, name, code, zh, en string) {

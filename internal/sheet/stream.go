@@ -31,10 +31,11 @@ import (
 type Stream struct {
 	Header    []string
 	HeaderRow int
-	Encoding  string // UTF-8, UTF-16 or GB18030
+	Encoding  string // UTF-8, UTF-16, GB18030 or XLSX
 	Delimiter rune
 	SHA256    [sha256.Size]byte // of the file as it is
 
+	book    *workbook // instead of all below, of a workbook
 	in      io.Reader // decoded
 	limit   Limits
 	text    string // decoded and not yet parsed, from at
@@ -51,12 +52,12 @@ const (
 )
 
 // OpenStream reads the file once for its hash and encoding and then stands
-// before its first row. Only Columns and Cell of limit count: the length of the
-// file has none.
+// before its first row. Only Columns and Cell of limit count: the length of a CSV
+// file has no limit; a workbook, which has to be unpacked in memory, may have 64 MB.
 //
 // Error codes: those of [Read] and [Sheet.Select] that concern the file as a
-// whole: sheet_empty, sheet_format, sheet_header, sheet_quote (of the header). An
-// error of r is passed on.
+// whole: sheet_empty, sheet_format, sheet_header, sheet_quote (of the header),
+// sheet_several, sheet_date1904, sheet_bytes. An error of r is passed on.
 func OpenStream(r io.ReadSeeker, limit Limits, columns []Column) (*Stream, error) {
 	s := &Stream{limit: limit.withDefaults()}
 	if err := s.look(r); err != nil {
@@ -66,6 +67,10 @@ func OpenStream(r io.ReadSeeker, limit Limits, columns []Column) (*Stream, error
 		return nil, fmt.Errorf("read sheet: %w", err)
 	}
 	switch s.Encoding {
+	case XLSX:
+		if err := s.openBook(r); err != nil {
+			return nil, err
+		}
 	case "UTF-16":
 		s.in = transform.NewReader(r, unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM).NewDecoder())
 	case "GB18030":
@@ -77,6 +82,19 @@ func OpenStream(r io.ReadSeeker, limit Limits, columns []Column) (*Stream, error
 		return nil, err
 	}
 	return s, s.selectColumns(columns)
+}
+
+func (s *Stream) openBook(r io.Reader) error {
+	b, err := io.ReadAll(io.LimitReader(r, workbookBytes+1))
+	if err != nil {
+		return fmt.Errorf("read sheet: %w", err)
+	}
+	if len(b) > workbookBytes {
+		return fail.New(fail.TooLarge, "sheet_bytes", "a workbook may have %s at most; save it as “CSV UTF-8”, which has no limit", size(workbookBytes)).
+			In("工作簿最大 %s；请另存为“CSV UTF-8”，CSV 文件不限大小", size(workbookBytes))
+	}
+	s.book, err = openWorkbook(b, s.limit.Columns)
+	return err
 }
 
 // look reads the whole file: its hash, and which encoding it has. A byte order
@@ -126,6 +144,10 @@ func (s *Stream) look(r io.Reader) error {
 	if size == 0 {
 		return empty()
 	}
+	if isWorkbook(head) {
+		s.Encoding = XLSX
+		return nil
+	}
 	if err := refuseFormats(head); err != nil {
 		return err
 	}
@@ -144,14 +166,16 @@ func (s *Stream) look(r io.Reader) error {
 
 // begin finds the delimiter and the header.
 func (s *Stream) begin() error {
-	if err := s.fill(); err != nil {
-		return err
+	if s.book == nil {
+		if err := s.fill(); err != nil {
+			return err
+		}
+		delimiter, rest := separatorLine(s.text)
+		if delimiter == 0 {
+			delimiter = guessDelimiter(rest[:min(len(rest), streamRecord)])
+		}
+		s.Delimiter, s.text = delimiter, rest
 	}
-	delimiter, rest := separatorLine(s.text)
-	if delimiter == 0 {
-		delimiter = guessDelimiter(rest[:min(len(rest), streamRecord)])
-	}
-	s.Delimiter, s.text = delimiter, rest
 	for {
 		rec, err := s.record()
 		if errors.Is(err, io.EOF) {
@@ -189,6 +213,9 @@ func (s *Stream) selectColumns(columns []Column) error {
 func (s *Stream) Next() (Row, []fail.Field, error) {
 	for {
 		rec, err := s.record()
+		if s.book != nil && s.book.ended != nil {
+			return Row{}, nil, err // of the file, not of a row
+		}
 		var bad *fail.Error
 		if errors.As(err, &bad) {
 			f := fail.Field{Row: rec.number, Code: bad.Code, ZH: bad.ZH, EN: bad.Text}
@@ -258,6 +285,9 @@ func (s *Stream) fill() error {
 // record reads one row, without the empty cells at its end. After a *fail.Error,
 // which is about this row, reading goes on behind its first line.
 func (s *Stream) record() (record, error) {
+	if s.book != nil {
+		return s.book.next()
+	}
 	if err := s.fill(); err != nil {
 		return record{}, err
 	}
