@@ -44,6 +44,7 @@ const secretBytes = 32
 //	js01.pem …           ES256 private keys, PKCS#8
 //	sealing-1.key …      secrets, 32 bytes as 64 hexadecimal digits
 //
+// Both kinds can be encrypted, by a passphrase or a key file; see [KeyRing.Encrypt].
 // Directory and files are readable by their owner only (0700, 0600); a ring
 // that others can read is refused. Every change writes new files first, synced,
 // and then replaces ring.json: after a crash the ring is as before or as after
@@ -54,7 +55,8 @@ const secretBytes = 32
 // before it is used so that caches hold it. A ring is safe for use by several
 // goroutines; a change made by another process is seen after [KeyRing.Reload].
 type KeyRing struct {
-	dir string
+	dir    string
+	opener Opener
 
 	changing sync.Mutex // one change at a time in this process
 
@@ -63,6 +65,7 @@ type KeyRing struct {
 	private map[string]*ecdsa.PrivateKey // by kid; retired and distrusted ones are not held
 	secrets map[string][]byte            // by file name
 	public  jws.KeySet
+	data    []byte // key of the encrypted files; nil when they are not
 }
 
 // ringFile is ring.json. Generation counts the changes.
@@ -74,13 +77,17 @@ type ringFile struct {
 	Serial     int          `json:"serial"` // of the last key id
 	Keys       []ringKey    `json:"keys"`
 	Secrets    []ringSecret `json:"secrets"`
+	// Schedule is by purpose.
+	Schedule map[string]Schedule `json:"schedule,omitempty"`
+	Seal     *ringSeal           `json:"seal,omitempty"`
 }
 
 type ringKey struct {
 	KID            string     `json:"kid"`
 	Purpose        string     `json:"purpose"`
 	State          string     `json:"state"`
-	NotBefore      time.Time  `json:"not_before"`
+	NotBefore      time.Time  `json:"not_before"`      // made and published
+	Since          *time.Time `json:"since,omitempty"` // taken into use; NotBefore when absent
 	RetiredAt      *time.Time `json:"retired_at,omitempty"`
 	DistrustedFrom *time.Time `json:"distrusted_from,omitempty"`
 	X              string     `json:"public"` // uncompressed point, hexadecimal
@@ -96,14 +103,20 @@ func (s ringSecret) file() string { return s.Name + "-" + strconv.Itoa(s.Version
 
 const ringName = "ring.json"
 
+// signs reports whether the private key is needed.
+func (k ringKey) signs() bool {
+	return k.State == string(jws.Active) || k.State == string(jws.Next)
+}
+
 // CreateKeyRing makes the directory dir, which must not exist or be empty, with
-// new keys for every purpose and new secrets. code is the registry's code, two
-// or three lower-case letters or digits; key ids are code and a serial of two
-// base-36 digits. The directory appears complete or not at all.
+// new keys for every purpose and new secrets, encrypted unless opener is zero.
+// code is the registry's code, two or three lower-case letters or digits; key ids
+// are code and a serial of two base-36 digits. The directory appears complete or
+// not at all.
 //
 // It fails with fail.Invalid (bad_registry_code) and fail.Conflict
 // (key_ring_exists).
-func CreateKeyRing(dir, code string, rand io.Reader, now time.Time) (*KeyRing, error) {
+func CreateKeyRing(dir, code string, opener Opener, rand io.Reader, now time.Time) (*KeyRing, error) {
 	if !validRegistryCode(code) {
 		return nil, fail.New(fail.Invalid, "bad_registry_code", "a registry code is two or three lower-case letters or digits, such as js").
 			In("登记系统代码应为2至3位小写字母或数字，例如 js")
@@ -129,8 +142,17 @@ func CreateKeyRing(dir, code string, rand io.Reader, now time.Time) (*KeyRing, e
 	if err := os.Chmod(temp, 0o700); err != nil {
 		return nil, err
 	}
-	r := &KeyRing{dir: temp, ring: ringFile{Format: 1, Code: code, Created: wholeSecond(now)}}
-	next := r.ring
+	r := &KeyRing{dir: temp}
+	next := ringFile{Format: 1, Code: code, Created: wholeSecond(now)}
+	if !opener.none() {
+		r.data = make([]byte, secretBytes)
+		if _, err := io.ReadFull(rand, r.data); err != nil {
+			return nil, fmt.Errorf("make key: %w", err)
+		}
+		if next.Seal, err = opener.wrap(code, r.data, rand); err != nil {
+			return nil, err
+		}
+	}
 	for _, p := range jws.Purposes() {
 		for _, state := range []jws.State{jws.Active, jws.Next} {
 			if err := r.addKey(&next, p, state, rand, now); err != nil {
@@ -155,15 +177,16 @@ func CreateKeyRing(dir, code string, rand io.Reader, now time.Time) (*KeyRing, e
 	if err := syncDir(parent); err != nil {
 		return nil, err
 	}
-	return OpenKeyRing(dir)
+	return OpenKeyRing(dir, opener)
 }
 
 // OpenKeyRing reads the ring in dir. It fails with fail.NotFound (no_key_ring),
-// fail.Forbidden (key_ring_open_to_others) when directory or files can be read
-// or written by others than their owner, and fail.Invalid (bad_key_ring) when
-// something is missing or does not fit together.
-func OpenKeyRing(dir string) (*KeyRing, error) {
-	r := &KeyRing{dir: filepath.Clean(dir)}
+// fail.Forbidden (key_ring_open_to_others when directory or files can be read or
+// written by others than their owner, key_ring_locked when opener does not open
+// it), and fail.Invalid (bad_key_ring) when something is missing or does not fit
+// together.
+func OpenKeyRing(dir string, opener Opener) (*KeyRing, error) {
+	r := &KeyRing{dir: filepath.Clean(dir), opener: opener}
 	if err := r.Reload(); err != nil {
 		return nil, err
 	}
@@ -173,7 +196,7 @@ func OpenKeyRing(dir string) (*KeyRing, error) {
 // Reload reads the ring again, after another process has changed it. When it
 // fails, with the errors of [OpenKeyRing], the ring stays as it was.
 func (r *KeyRing) Reload() error {
-	loaded, err := loadRing(r.dir)
+	loaded, err := r.load()
 	if err != nil {
 		return err
 	}
@@ -187,11 +210,22 @@ func (r *KeyRing) adopt(loaded *KeyRing) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if loaded.ring.Generation >= r.ring.Generation {
-		r.ring, r.private, r.secrets, r.public = loaded.ring, loaded.private, loaded.secrets, loaded.public
+		r.ring, r.private, r.secrets, r.public, r.data = loaded.ring, loaded.private, loaded.secrets, loaded.public, loaded.data
+		r.opener = loaded.opener
 	}
 }
 
-func loadRing(dir string) (*KeyRing, error) {
+// load reads the ring with the opener it has.
+func (r *KeyRing) load() (*KeyRing, error) {
+	r.mu.RLock()
+	opener, seal, data := r.opener, r.ring.Seal, r.data
+	r.mu.RUnlock()
+	return loadRing(r.dir, opener, seal, data)
+}
+
+// loadRing reads a ring. data is the key of its files under the seal known, which
+// saves the work of the passphrase; anything else is asked of the opener.
+func loadRing(dir string, opener Opener, known *ringSeal, data []byte) (*KeyRing, error) {
 	info, err := os.Stat(dir)
 	if err != nil || !info.IsDir() {
 		return nil, fail.New(fail.NotFound, "no_key_ring", "there is no key ring at %s; bajigong init makes one", dir).
@@ -200,16 +234,23 @@ func loadRing(dir string) (*KeyRing, error) {
 	if err := ownerOnly(dir, info); err != nil {
 		return nil, err
 	}
-	data, err := readPrivate(filepath.Join(dir, ringName))
+	text, err := readPrivate(filepath.Join(dir, ringName))
 	if err != nil {
 		return nil, err
 	}
-	r := &KeyRing{dir: dir, private: map[string]*ecdsa.PrivateKey{}, secrets: map[string][]byte{}}
-	if err := json.Unmarshal(data, &r.ring); err != nil {
+	r := &KeyRing{dir: dir, opener: opener, private: map[string]*ecdsa.PrivateKey{}, secrets: map[string][]byte{}}
+	if err := json.Unmarshal(text, &r.ring); err != nil {
 		return nil, badRing("%s cannot be read", ringName).Because(err)
 	}
 	if r.ring.Format != 1 || !validRegistryCode(r.ring.Code) {
 		return nil, badRing("%s has a format or registry code that this version does not know", ringName)
+	}
+	if seal := r.ring.Seal; seal != nil {
+		if r.data = data; known == nil || *known != *seal || data == nil {
+			if r.data, err = opener.unwrap(r.ring.Code, *seal); err != nil {
+				return nil, err
+			}
+		}
 	}
 	var public []jws.Key
 	for _, k := range r.ring.Keys {
@@ -223,7 +264,7 @@ func loadRing(dir string) (*KeyRing, error) {
 		return nil, badRing("the keys do not fit together").Because(err)
 	}
 	for _, s := range r.ring.Secrets {
-		if r.secrets[s.file()], err = loadSecret(filepath.Join(dir, s.file())); err != nil {
+		if r.secrets[s.file()], err = r.loadSecret(s.file()); err != nil {
 			return nil, err
 		}
 	}
@@ -258,10 +299,10 @@ func (r *KeyRing) loadKey(k ringKey) (jws.Key, error) {
 	if k.DistrustedFrom != nil {
 		out.DistrustedFrom = *k.DistrustedFrom
 	}
-	if out.State != jws.Active && out.State != jws.Next {
+	if !k.signs() {
 		return out, nil // its private key may have been destroyed
 	}
-	data, err := readPrivate(filepath.Join(r.dir, k.KID+".pem"))
+	data, err := r.readFile(k.KID + ".pem")
 	if err != nil {
 		return jws.Key{}, err
 	}
@@ -289,20 +330,31 @@ func parsePrivate(data []byte) (*ecdsa.PrivateKey, error) {
 	return private, nil
 }
 
-func loadSecret(path string) ([]byte, error) {
-	data, err := readPrivate(path)
+func (r *KeyRing) readFile(name string) ([]byte, error) {
+	return readRingFile(r.dir, r.ring.Code, name, r.ring.Seal != nil, r.data)
+}
+
+func (r *KeyRing) loadSecret(name string) ([]byte, error) {
+	data, err := r.readFile(name)
 	if err != nil {
 		return nil, err
 	}
 	secret, err := hex.DecodeString(strings.TrimSuffix(string(data), "\n"))
 	if err != nil || len(secret) != secretBytes {
-		return nil, badRing("%s does not hold %d bytes in hexadecimal", filepath.Base(path), secretBytes)
+		return nil, badRing("%s does not hold %d bytes in hexadecimal", name, secretBytes)
 	}
 	return secret, nil
 }
 
 // Dir returns the ring's directory.
 func (r *KeyRing) Dir() string { return r.dir }
+
+// Generation counts the changes of the ring since it was made.
+func (r *KeyRing) Generation() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.ring.Generation
+}
 
 // Code returns the registry's code.
 func (r *KeyRing) Code() string {
@@ -416,27 +468,52 @@ func (r *KeyRing) version32(name string, version uint32) ([32]byte, bool) {
 
 // Rotate makes the next key of a purpose the active one, retires the active
 // one, which verifies for ever, and adds a new next key. It returns the id of
-// the key that signs now. It fails with fail.NotFound (no_key) and fail.Conflict
-// (key_ring_changed) when another process has changed the ring meanwhile.
+// the key that signs now. It fails with fail.NotFound (no_key), and with
+// fail.Conflict when the next key has not been published long enough for those
+// who check offline (next_key_young; see [Schedule]) or another process has
+// changed the ring meanwhile (key_ring_changed).
 func (r *KeyRing) Rotate(p jws.Purpose, rand io.Reader, now time.Time) (kid string, err error) {
+	return r.rotate(p, rand, now, false)
+}
+
+// RotateEarly is Rotate without waiting for the next key to be known.
+func (r *KeyRing) RotateEarly(p jws.Purpose, rand io.Reader, now time.Time) (kid string, err error) {
+	return r.rotate(p, rand, now, true)
+}
+
+func (r *KeyRing) rotate(p jws.Purpose, rand io.Reader, now time.Time, early bool) (kid string, err error) {
 	err = r.change(func(f *ringFile) error {
-		kid = ""
-		for i := range f.Keys {
-			k := &f.Keys[i]
-			switch {
-			case k.Purpose != string(p):
-			case k.State == string(jws.Active):
-				k.State, k.RetiredAt = string(jws.Retired), at(now)
-			case k.State == string(jws.Next):
-				k.State, kid = string(jws.Active), k.KID
-			}
+		at, err := f.rotation(p)
+		if err != nil {
+			return err
 		}
-		if kid == "" {
-			return fail.New(fail.NotFound, "no_key", "there is no next key for %q", p).In("没有用途为 %s 的备用密钥", p)
+		if now.Before(at.Earliest) && !early {
+			return fail.New(fail.Conflict, "next_key_young", "the next key %s has been published since %s and may be used from %s on; who checks offline would not know it", at.Next, at.Earliest.Add(-at.lead()).Format(time.RFC3339), at.Earliest.Format(time.RFC3339)).
+				In("备用密钥 %s 公布时间不足，须至 %s 方可启用；过早启用会使离线查验者无法识别", at.Next, at.Earliest.In(civil).Format("2006-01-02 15:04"))
 		}
+		f.retire(p, now)
+		kid = f.activate(p, now)
 		return r.addKey(f, p, jws.Next, rand, now)
 	})
 	return kid, err
+}
+
+func (f *ringFile) retire(p jws.Purpose, now time.Time) {
+	for i := range f.Keys {
+		if k := &f.Keys[i]; k.Purpose == string(p) && k.State == string(jws.Active) {
+			k.State, k.RetiredAt = string(jws.Retired), at(now)
+		}
+	}
+}
+
+// activate takes the next key of a purpose into use and returns its id.
+func (f *ringFile) activate(p jws.Purpose, now time.Time) (kid string) {
+	for i := range f.Keys {
+		if k := &f.Keys[i]; k.Purpose == string(p) && k.State == string(jws.Next) {
+			k.State, k.Since, kid = string(jws.Active), at(now), k.KID
+		}
+	}
+	return kid
 }
 
 // Distrust declares that what the key kid signed from the given time on is not
@@ -456,11 +533,7 @@ func (r *KeyRing) Distrust(kid string, from time.Time, rand io.Reader, now time.
 		was, p := jws.State(k.State), jws.Purpose(k.Purpose)
 		k.State, k.DistrustedFrom = string(jws.Distrusted), at(from)
 		if was == jws.Active {
-			for j := range f.Keys {
-				if f.Keys[j].Purpose == string(p) && f.Keys[j].State == string(jws.Next) {
-					f.Keys[j].State = string(jws.Active)
-				}
-			}
+			f.activate(p, now)
 		}
 		if was == jws.Active || was == jws.Next {
 			return r.addKey(f, p, jws.Next, rand, now)
@@ -484,6 +557,15 @@ func (r *KeyRing) RotateSecret(name string, rand io.Reader, now time.Time) (vers
 
 // change applies fn to a copy of the ring and commits it.
 func (r *KeyRing) change(fn func(*ringFile) error) error {
+	r.mu.RLock()
+	opener := r.opener
+	r.mu.RUnlock()
+	return r.changeAs(opener, func(f *ringFile, data []byte) ([]byte, error) { return data, fn(f) })
+}
+
+// changeAs is change that leaves a ring which opener opens. fn is given the key of
+// the encrypted files and answers that of the ring it leaves.
+func (r *KeyRing) changeAs(opener Opener, fn func(f *ringFile, data []byte) ([]byte, error)) error {
 	r.changing.Lock()
 	defer r.changing.Unlock()
 	unlock, err := lockDir(r.dir)
@@ -491,7 +573,7 @@ func (r *KeyRing) change(fn func(*ringFile) error) error {
 		return fail.New(fail.Conflict, "key_ring_changed", "another process is changing the key ring; try again").In("其他进程正在修改密钥库，请重试").Because(err)
 	}
 	defer unlock()
-	onDisk, err := loadRing(r.dir)
+	onDisk, err := r.load()
 	if err != nil {
 		return err
 	}
@@ -502,13 +584,20 @@ func (r *KeyRing) change(fn func(*ringFile) error) error {
 		return fail.New(fail.Conflict, "key_ring_changed", "another process has changed the key ring; load it again").In("其他进程已修改密钥库，请重新载入")
 	}
 	next := onDisk.ring
-	if err := fn(&next); err != nil {
+	next.Keys, next.Secrets = slices.Clone(next.Keys), slices.Clone(next.Secrets)
+	data, err := fn(&next, onDisk.data)
+	if err != nil {
 		return err
 	}
 	if err := r.commit(next); err != nil {
 		return err
 	}
-	return r.Reload()
+	loaded, err := loadRing(r.dir, opener, next.Seal, data)
+	if err != nil {
+		return err
+	}
+	r.adopt(loaded)
+	return r.removeLeftovers()
 }
 
 // commit replaces ring.json. Before it the change does not exist, after it the
@@ -527,6 +616,14 @@ func (r *KeyRing) commit(next ringFile) error {
 		return err
 	}
 	return syncDir(r.dir)
+}
+
+// writeFile writes a private file as the ring f has it.
+func (r *KeyRing) writeFile(f *ringFile, name string, b []byte, rand io.Reader) error {
+	if f.Seal == nil {
+		return writeRingFile(r.dir, f.Code, name, b, nil, rand)
+	}
+	return writeRingFile(r.dir, f.Code, name, b, r.data, rand)
 }
 
 func (r *KeyRing) addKey(f *ringFile, p jws.Purpose, state jws.State, rand io.Reader, now time.Time) error {
@@ -548,7 +645,7 @@ func (r *KeyRing) addKey(f *ringFile, p jws.Purpose, state jws.State, rand io.Re
 	if err != nil {
 		return fmt.Errorf("write key %s: %w", kid, err)
 	}
-	if err := writePrivate(filepath.Join(r.dir, kid+".pem"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
+	if err := r.writeFile(f, kid+".pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), rand); err != nil {
 		return err
 	}
 	f.Serial = serial
@@ -562,7 +659,7 @@ func (r *KeyRing) addSecret(f *ringFile, name string, rand io.Reader, now time.T
 		return fmt.Errorf("make secret %s: %w", name, err)
 	}
 	s := ringSecret{Name: name, Version: f.newest(name) + 1, Since: wholeSecond(now)}
-	if err := writePrivate(filepath.Join(r.dir, s.file()), []byte(hex.EncodeToString(secret)+"\n")); err != nil {
+	if err := r.writeFile(f, s.file(), []byte(hex.EncodeToString(secret)+"\n"), rand); err != nil {
 		return err
 	}
 	f.Secrets = append(f.Secrets, s)

@@ -19,7 +19,7 @@ import (
 
 func mustRing(t testing.TB) *KeyRing {
 	t.Helper()
-	r, err := CreateKeyRing(filepath.Join(t.TempDir(), "keys"), "js", rand.Reader, testNow)
+	r, err := CreateKeyRing(filepath.Join(t.TempDir(), "keys"), "js", Opener{}, rand.Reader, testNow)
 	noFail(t, err)
 	return r
 }
@@ -70,7 +70,7 @@ func TestKeyRingHasEverythingOnce(t *testing.T) {
 
 func TestKeyRingSurvivesReopening(t *testing.T) {
 	r := mustRing(t)
-	again, err := OpenKeyRing(r.Dir())
+	again, err := OpenKeyRing(r.Dir(), Opener{})
 	noFail(t, err)
 	if !bytes.Equal(again.JWKS(jws.Purposes()...), r.JWKS(jws.Purposes()...)) {
 		t.Error("other keys")
@@ -79,18 +79,18 @@ func TestKeyRingSurvivesReopening(t *testing.T) {
 	if v2, k2 := again.Sealing(); v2 != v || k2 != k {
 		t.Error("another sealing key")
 	}
-	if _, err := CreateKeyRing(r.Dir(), "js", rand.Reader, testNow); fail.CodeOf(err) != "key_ring_exists" {
+	if _, err := CreateKeyRing(r.Dir(), "js", Opener{}, rand.Reader, testNow); fail.CodeOf(err) != "key_ring_exists" {
 		t.Errorf("overwritten: %v", err)
 	}
 	empty := t.TempDir()
-	if _, err := CreateKeyRing(empty, "js1", rand.Reader, testNow); err != nil {
+	if _, err := CreateKeyRing(empty, "js1", Opener{}, rand.Reader, testNow); err != nil {
 		t.Errorf("in an empty directory: %v", err)
 	}
-	if _, err := OpenKeyRing(filepath.Join(empty, "none")); fail.CodeOf(err) != "no_key_ring" {
+	if _, err := OpenKeyRing(filepath.Join(empty, "none"), Opener{}); fail.CodeOf(err) != "no_key_ring" {
 		t.Errorf("nothing there: %v", err)
 	}
 	for _, code := range []string{"", "j", "JS", "jsjs", "j-", "江苏"} {
-		if _, err := CreateKeyRing(filepath.Join(empty, "x"), code, rand.Reader, testNow); fail.CodeOf(err) != "bad_registry_code" {
+		if _, err := CreateKeyRing(filepath.Join(empty, "x"), code, Opener{}, rand.Reader, testNow); fail.CodeOf(err) != "bad_registry_code" {
 			t.Errorf("code %q: %v", code, err)
 		}
 	}
@@ -99,7 +99,7 @@ func TestKeyRingSurvivesReopening(t *testing.T) {
 func TestKeyRingCreationIsAllOrNothing(t *testing.T) {
 	parent := t.TempDir()
 	// Randomness that ends in the middle: the secrets cannot be made.
-	if _, err := CreateKeyRing(filepath.Join(parent, "keys"), "js", bytes.NewReader(make([]byte, 40)), testNow); err == nil {
+	if _, err := CreateKeyRing(filepath.Join(parent, "keys"), "js", Opener{}, bytes.NewReader(make([]byte, 40)), testNow); err == nil {
 		t.Fatal("made from nothing")
 	}
 	left, err := os.ReadDir(parent)
@@ -131,13 +131,13 @@ func TestKeyRingFilesAreForTheirOwnerOnly(t *testing.T) {
 		info, err := os.Stat(path)
 		noFail(t, err)
 		noFail(t, os.Chmod(path, c.mode))
-		_, err = OpenKeyRing(r.Dir())
+		_, err = OpenKeyRing(r.Dir(), Opener{})
 		if fail.CodeOf(err) != "key_ring_open_to_others" || !strings.Contains(fail.Of(err).Text, "chmod") {
 			t.Errorf("%q with mode %04o: %v", c.name, c.mode, err)
 		}
 		noFail(t, os.Chmod(path, info.Mode().Perm()))
 	}
-	if _, err := OpenKeyRing(r.Dir()); err != nil {
+	if _, err := OpenKeyRing(r.Dir(), Opener{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -165,7 +165,7 @@ func TestRotateAndDistrust(t *testing.T) {
 	noFail(t, err)
 	published := r.JWKS(jws.QR)
 
-	kid, err := r.Rotate(jws.QR, rand.Reader, testNow.Add(time.Hour))
+	kid, err := r.RotateEarly(jws.QR, rand.Reader, testNow.Add(time.Hour))
 	noFail(t, err)
 	now, err := r.Signer(jws.QR)
 	noFail(t, err)
@@ -214,7 +214,7 @@ func TestRotateAndDistrust(t *testing.T) {
 		}
 	}
 	noFail(t, r.Distrust(old.KID(), testNow, rand.Reader, testNow))
-	again, err := OpenKeyRing(r.Dir())
+	again, err := OpenKeyRing(r.Dir(), Opener{})
 	noFail(t, err)
 	for _, p := range jws.Purposes() {
 		states := map[jws.State]int{}
@@ -225,7 +225,7 @@ func TestRotateAndDistrust(t *testing.T) {
 			t.Errorf("%s: %v", p, states)
 		}
 	}
-	if _, err := r.Rotate(jws.Checkpoint, rand.Reader, testNow); fail.CodeOf(err) != "no_key" {
+	if _, err := r.RotateEarly(jws.Checkpoint, rand.Reader, testNow); fail.CodeOf(err) != "no_key" {
 		t.Error(err)
 	}
 }
@@ -277,13 +277,13 @@ func TestKeyRingAfterACrash(t *testing.T) {
 	for _, name := range []string{".new-123", "js0b.pem", "sealing-2.key"} {
 		noFail(t, os.WriteFile(filepath.Join(r.Dir(), name), []byte("half"), 0o600))
 	}
-	again, err := OpenKeyRing(r.Dir())
+	again, err := OpenKeyRing(r.Dir(), Opener{})
 	noFail(t, err)
-	_, err = again.Rotate(jws.QR, rand.Reader, testNow) // makes js0b
+	_, err = again.RotateEarly(jws.QR, rand.Reader, testNow) // makes js0b
 	noFail(t, err)
 	_, err = again.RotateSecret(SecretSealing, rand.Reader, testNow)
 	noFail(t, err)
-	_, err = OpenKeyRing(r.Dir())
+	_, err = OpenKeyRing(r.Dir(), Opener{})
 	noFail(t, err)
 }
 
@@ -318,10 +318,10 @@ func TestDamagedKeyRingIsRefused(t *testing.T) {
 		"newer format":    func(d string) error { return replaceIn(d, `"format": 1`, `"format": 2`) },
 		"unknown purpose": func(d string) error { return replaceIn(d, `"purpose": "vc"`, `"purpose": "all"`) },
 	} {
-		r, err := OpenKeyRing(copyRing(t, whole.Dir()))
+		r, err := OpenKeyRing(copyRing(t, whole.Dir()), Opener{})
 		noFail(t, err)
 		noFail(t, damage(r.Dir()))
-		if _, err := OpenKeyRing(r.Dir()); fail.CodeOf(err) != "bad_key_ring" {
+		if _, err := OpenKeyRing(r.Dir(), Opener{}); fail.CodeOf(err) != "bad_key_ring" {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err := r.Reload(); err == nil {
@@ -344,16 +344,16 @@ func replaceIn(dir, old, with string) error {
 
 func TestTwoProcessesAndOneRing(t *testing.T) {
 	a := mustRing(t)
-	b, err := OpenKeyRing(a.Dir())
+	b, err := OpenKeyRing(a.Dir(), Opener{})
 	noFail(t, err)
-	kid, err := b.Rotate(jws.QR, rand.Reader, testNow)
+	kid, err := b.RotateEarly(jws.QR, rand.Reader, testNow)
 	noFail(t, err)
-	if _, err := a.Rotate(jws.QR, rand.Reader, testNow); fail.CodeOf(err) != "key_ring_changed" {
+	if _, err := a.RotateEarly(jws.QR, rand.Reader, testNow); fail.CodeOf(err) != "key_ring_changed" {
 		t.Errorf("a change on top of an unseen one: %v", err)
 	}
-	before, err := loadRing(a.Dir())
+	before, err := a.load()
 	noFail(t, err)
-	_, err = b.Rotate(jws.VC, rand.Reader, testNow)
+	_, err = b.RotateEarly(jws.VC, rand.Reader, testNow)
 	noFail(t, err)
 	b.adopt(before) // a slow reader must not bring back an older state
 	if s, err := b.Signer(jws.VC); err != nil || s.KID() != "js04" {
@@ -371,7 +371,7 @@ func TestKeyRingUnderConcurrency(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for range 3 {
-				if _, err := r.Rotate(jws.QR, rand.Reader, testNow); err != nil {
+				if _, err := r.RotateEarly(jws.QR, rand.Reader, testNow); err != nil {
 					t.Error(err)
 				}
 			}

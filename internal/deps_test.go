@@ -30,7 +30,7 @@ var imports = map[string][]string{
 	"evaluators/numbering":    {"bajigong/standards", "bajigong/evaluators", "bajigong/internal/rulefile", "bajigong/internal/fail"},
 	"evaluators/corrections":  {"bajigong/standards", "bajigong/evaluators", "bajigong/internal/rulefile", "bajigong/internal/fail"},
 	"credentials/jws":         {"bajigong/internal/fail", "github.com/go-jose/go-jose/v4"},
-	"credentials":             {"bajigong/credentials/jws", "bajigong/internal/fail", "github.com/skip2/go-qrcode", "github.com/makiuchi-d/gozxing", "golang.org/x/sys"},
+	"credentials":             {"bajigong/credentials/jws", "bajigong/internal/fail", "github.com/skip2/go-qrcode", "github.com/makiuchi-d/gozxing", "golang.org/x/sys", "golang.org/x/crypto"},
 	"registry/auditlog":       {"bajigong/internal/kv", "bajigong/internal/fail", "golang.org/x/mod/sumdb"},
 	"registry/locks":          {"bajigong/internal/rulefile"},
 	"registry/policy":         {"bajigong/standards", "bajigong/internal/fail", "github.com/goccy/go-yaml"},

@@ -33,7 +33,7 @@ func TestMay(t *testing.T) {
 		RoleAuditor: "read an institution, read a session, read a certificate, read a claim, read events, check the register, read a review, read an inspection, " +
 			"read a case, read statistics, read an examiner, read a mass change",
 		RoleOperator: "manage accounts, admit institutions, decide on institutions, read an institution, read a session, read a certificate, read events, check the register, " +
-			"apply for a filing, keep filings, suspend sites, read a case, read statistics, import the past",
+			"apply for a filing, keep filings, suspend sites, read a case, read statistics, import the past, manage the key ring",
 	}
 	elsewhere := Object{Institution: "i-2", Payer: "p-2", Region: "330100"}
 	for role, actor := range actors {

@@ -181,6 +181,7 @@ type Version struct {
 	Status   uint64             `json:"status"`           // status index
 	KID      string             `json:"kid,omitempty"`    // key that signed its token
 	Created  time.Time          `json:"created"`
+	Resigned *time.Time         `json:"resigned,omitempty"` // after its first key was distrusted
 	Signed   bool               `json:"signed"`
 	LogIndex uint64             `json:"log_index"`
 }

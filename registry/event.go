@@ -104,6 +104,8 @@ const (
 	SupervisionFiled      EventKind = "supervision_filed"
 	PastImported          EventKind = "past_imported"     // one page of certificates
 	PastImportEnded       EventKind = "past_import_ended" // a whole file
+	KeysChanged           EventKind = "keys_changed"      // of the key ring
+	CodesResigned         EventKind = "codes_resigned"    // one page
 )
 
 // Event is one change as the audit log keeps it. Its stored bytes are hashed,

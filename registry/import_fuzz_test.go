@@ -38,7 +38,7 @@ func rowsOf(text string, columns []sheet.Column, fn func(sheet.Row)) {
 // refused with a fault in both languages, and the fault says nothing of the holder.
 func FuzzReadPast(f *testing.F) {
 	now := time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC)
-	keys, err := credentials.CreateKeyRing(filepath.Join(f.TempDir(), "keys"), "js", rand.Reader, now)
+	keys, err := credentials.CreateKeyRing(filepath.Join(f.TempDir(), "keys"), "js", credentials.Opener{}, rand.Reader, now)
 	if err != nil {
 		f.Fatal(err)
 	}

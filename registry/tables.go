@@ -657,6 +657,9 @@ func counterStatusVersion(purpose string, list int) []byte {
 	return kv.Key("status-version", purpose, uint64(list))
 }
 
+// counterKeyRing is the generation of the key ring that the log has last seen.
+func counterKeyRing() []byte { return kv.Key("key-ring") }
+
 func counterDirectory() []byte { return kv.Key("directory-version") }
 
 // counter reads a counter; a counter that was never written is first.

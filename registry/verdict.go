@@ -80,14 +80,25 @@ func (r *Registry) foreign(ctx context.Context) (out credentials.Verdict, err er
 
 // verdictOnToken compares an intact token with the ledger. The signature alone
 // proves nothing that the ledger does not say too: a token with other content
-// than the record, or under another certificate's address, is an altered one.
+// than the record, or under another certificate's address, is an altered one, or
+// a forgery when a distrusted key signed it. Where the ledger says the same, it
+// does not matter who else could have signed: a thief of the key gains no more by
+// it than by a copy of the code.
 func (r *Registry) verdictOnToken(rd kv.Reader, s credentials.Scanned, claims credentials.Claims, distrusted bool, now time.Time) (credentials.Verdict, error) {
 	v, ok, err := versions.Lookup(rd, indexVersionsByStatusIndex, kv.Key(uint64(claims.Status)))
 	if err != nil {
 		return credentials.Verdict{}, err
 	}
+	forged := func(reason credentials.Reason) credentials.Verdict {
+		out := credentials.Verdict{CheckedAt: now, Online: true}
+		if distrusted {
+			reason = credentials.ReasonKeyDistrusted
+		}
+		out.Decide(reason)
+		return out
+	}
 	if !ok || v.Number != claims.Number {
-		return unknownCertificate(now), nil
+		return forged(credentials.ReasonUnknownCertificate), nil
 	}
 	out, err := r.verdictOn(rd, v, now)
 	if err != nil || out.First() == credentials.ReasonUnknownCertificate {
@@ -102,15 +113,7 @@ func (r *Registry) verdictOnToken(rd kv.Reader, s credentials.Scanned, claims cr
 		return credentials.Verdict{}, err
 	}
 	if claims != claimsOf(c, v, p) || s.Handle != "" && s.Handle != v.Handle {
-		altered := credentials.Verdict{CheckedAt: now, Online: true}
-		altered.Decide(credentials.ReasonBadSignature)
-		return altered, nil
-	}
-	if distrusted {
-		// The log knows when the token was made; before the key was lost it is good.
-		if _, _, err := credentials.OpenToken(s.Token, r.cfg.Keys.Public(), v.Created); err != nil {
-			out.Decide(append(out.Reasons, credentials.ReasonKeyDistrusted)...)
-		}
+		return forged(credentials.ReasonBadSignature), nil
 	}
 	return out, nil
 }

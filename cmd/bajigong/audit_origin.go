@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"bajigong/credentials"
 	"bajigong/internal/fail"
 	"bajigong/registry"
 	"bajigong/registry/auditlog"
@@ -43,7 +42,7 @@ checkpoint. Auditors begin anew with the new public key.`,
 			if name == old {
 				return fail.New(fail.Conflict, "origin_in_use", "the audit log already runs under the name %s", name).In("审计日志已在使用名称 %s", name)
 			}
-			keys, err := credentials.OpenKeyRing(data.keys())
+			keys, err := data.openKeys(w)
 			if err != nil {
 				return err
 			}

@@ -135,7 +135,7 @@ func (b *bencher) open(ctx context.Context, p *patient) (*kv.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := credentials.OpenKeyRing(p.data.keys())
+	keys, err := credentials.OpenKeyRing(p.data.keys(), credentials.Opener{})
 	if err != nil {
 		return nil, err
 	}

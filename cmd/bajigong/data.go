@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"bajigong/credentials"
 	"bajigong/internal/fail"
 )
 
@@ -51,8 +52,10 @@ type footer struct {
 
 // dataFlags are the flags of every command that works on a store of this machine.
 type dataFlags struct {
-	dir   string
-	store string
+	dir        string
+	store      string
+	passphrase string // file
+	keyFile    string
 }
 
 func (f *dataFlags) add(flags *pflag.FlagSet, w world) {
@@ -61,7 +64,58 @@ func (f *dataFlags) add(flags *pflag.FlagSet, w world) {
 		dir = "bajigong-data"
 	}
 	flags.StringVar(&f.dir, "data", dir, "数据目录：config.json、keys/、rules/、store.db (data directory; also BAJIGONG_DATA)")
+	f.addOpener(flags, w)
 	flags.StringVar(&f.store, "store", w.env("BAJIGONG_STORE"), "bbolt 文件路径或 postgres://… (default DATA/store.db; also BAJIGONG_STORE)")
+}
+
+// addOpener adds what opens an encrypted key ring.
+func (f *dataFlags) addOpener(flags *pflag.FlagSet, w world) {
+	flags.StringVar(&f.passphrase, "ring-passphrase-file", w.env("BAJIGONG_RING_PASSPHRASE_FILE"), "密钥库口令所在文件，- 为标准输入 (passphrase of an encrypted key ring; also BAJIGONG_RING_PASSPHRASE_FILE)")
+	flags.StringVar(&f.keyFile, "ring-key-file", w.env("BAJIGONG_RING_KEY_FILE"), "打开密钥库的密钥文件 (key file of an encrypted key ring; also BAJIGONG_RING_KEY_FILE)")
+}
+
+// opener is what the flags say opens the key ring.
+func (f *dataFlags) opener(w world) (credentials.Opener, error) {
+	return readOpener(w, f.passphrase, f.keyFile)
+}
+
+func readOpener(w world, passphrase, keyFile string) (credentials.Opener, error) {
+	switch {
+	case passphrase != "" && keyFile != "":
+		return credentials.Opener{}, usageError{fmt.Errorf("口令文件与密钥文件只能用一种 (a passphrase or a key file, not both)")}
+	case passphrase != "":
+		b, err := readSecret(w, passphrase)
+		if err != nil {
+			return credentials.Opener{}, err
+		}
+		return credentials.WithPassphrase(string(b))
+	case keyFile != "":
+		b, err := readSecret(w, keyFile)
+		if err != nil {
+			return credentials.Opener{}, err
+		}
+		return credentials.WithKeyFile(b)
+	}
+	return credentials.Opener{}, nil
+}
+
+// readSecret reads a file that only its owner may read, or the standard input.
+func readSecret(w world, name string) ([]byte, error) {
+	if name != "-" {
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 && os.PathSeparator == '/' {
+			return nil, fail.New(fail.Forbidden, "secret_open_to_others", "%s can be read by others than its owner; run: chmod 600 %s", name, name).
+				In("%s 可被其他用户读取；请执行 chmod 600 %s", name, name)
+		}
+	}
+	return readInput(w, name, 4096)
+}
+
+func (f *dataFlags) openKeys(w world) (*credentials.KeyRing, error) {
+	with, err := f.opener(w)
+	if err != nil {
+		return nil, err
+	}
+	return credentials.OpenKeyRing(f.keys(), with)
 }
 
 func (f *dataFlags) keys() string   { return filepath.Join(f.dir, "keys") }

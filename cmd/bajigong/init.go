@@ -23,7 +23,8 @@ func initCommand(w world) *cobra.Command {
 		Short: "建立登记系统：密钥、存储、首个主管部门密钥 (make a register)",
 		Long: `init 在数据目录中建立密钥环（存储之外）、存储和审计日志，并打印一次主管部门的接口密钥。
 It refuses an origin for which the longest QR code would not fit, and a directory
-in which there is a register already.
+in which there is a register already. With --ring-passphrase-file or --ring-key-file the keys
+lie encrypted on the disk; every later command that opens the register needs it.
 
   bajigong init --origin https://zs.example.gov.cn --region 320000 --code js`,
 		Args: exactly(0),
@@ -73,7 +74,11 @@ func initData(ctx context.Context, w world, data dataFlags, c config, code strin
 	if err := os.MkdirAll(data.dir, 0o700); err != nil {
 		return account, "", err
 	}
-	keys, err := credentials.CreateKeyRing(data.keys(), code, w.rand, w.now())
+	opener, err := data.opener(w)
+	if err != nil {
+		return account, "", err
+	}
+	keys, err := credentials.CreateKeyRing(data.keys(), code, opener, w.rand, w.now())
 	if err != nil {
 		return account, "", err
 	}

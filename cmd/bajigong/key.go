@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"bajigong/credentials"
-	"bajigong/credentials/jws"
 	"bajigong/internal/fail"
 	"bajigong/registry"
 )
@@ -249,7 +248,7 @@ func keyRing(w world) *cobra.Command {
 Each purpose has one active key and one next key, which is published before it is
 used. A retired key verifies for ever. The ring lies outside the store.`,
 	}
-	return group(cmd, keyRingList(w), keyRingRotate(w), keyRingDistrust(w))
+	return group(cmd, keyRingList(w), keyRingRotate(w), keyRingSchedule(w), keyRingEncrypt(w), keyRingDistrust(w), keyRingTouched(w), keyRingResign(w))
 }
 
 func keyRingList(w world) *cobra.Command {
@@ -262,7 +261,7 @@ It shows ids, purposes and states; no private key leaves the ring.`,
 		Example: `  bajigong key ring list --data /srv/bajigong`,
 		Args:    exactly(0),
 		RunE: func(*cobra.Command, []string) error {
-			ring, err := credentials.OpenKeyRing(data.keys())
+			ring, err := data.openKeys(w)
 			if err != nil {
 				return err
 			}
@@ -271,6 +270,17 @@ It shows ids, purposes and states; no private key leaves the ring.`,
 				rows = append(rows, []string{k.ID, string(k.Purpose), string(k.State), stamp(k.NotBefore), stamp(k.RetiredAt), stamp(k.DistrustedFrom)})
 			}
 			table(w.stdout, rows)
+			if err := printRotations(w, ring); err != nil {
+				return err
+			}
+			switch ring.Encrypted() {
+			case "":
+				fmt.Fprintln(w.stdout, "密钥库未加密；加密用 bajigong key ring encrypt (not encrypted)")
+			case "key":
+				fmt.Fprintln(w.stdout, "密钥库已用密钥文件加密 (encrypted by a key file)")
+			default:
+				fmt.Fprintln(w.stdout, "密钥库已用口令加密 (encrypted by a passphrase)")
+			}
 			for _, name := range []string{credentials.SecretSealing, credentials.SecretIndex, credentials.SecretPermutation, credentials.SecretCheckpoint} {
 				var versions []string
 				for _, v := range ring.Versions(name) {
@@ -287,31 +297,36 @@ It shows ids, purposes and states; no private key leaves the ring.`,
 
 func keyRingRotate(w world) *cobra.Command {
 	var data dataFlags
-	var names []string
-	for _, p := range jws.Purposes() {
-		names = append(names, string(p))
-	}
+	var early bool
+	names := purposeNames()
 	cmd := &cobra.Command{
 		Use:   "rotate PURPOSE",
 		Short: "轮换一种用途的签名密钥 (take the next key of a purpose into use)",
 		Long: `rotate 启用备用密钥，退役在用密钥（其签名永久可验），并生成新的备用密钥。
 PURPOSE: ` + strings.Join(names, ", ") + `
 
-备用密钥公布不久就轮换，离线查验者可能还没有它；运行中的服务一分钟内改用新密钥。
-Offline verifiers that have not fetched the keys since the next key was published
-will not know it. A running server takes it over within a minute.`,
+备用密钥须已公布足够时间（默认 7 天，见 schedule），离线查验者才认得；--early 不等。
+运行中的服务一分钟内改用新密钥。密钥失窃请用 distrust。
+
+The next key has to have been published for a while (7 days, see schedule), so that
+who checks offline knows it; --early does not wait. A running server takes the key
+over within a minute. For a stolen key, use distrust.`,
 		Example: `  bajigong key ring rotate qr --data /srv/bajigong`,
 		Args:    exactly(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			purpose, err := jws.ParsePurpose(args[0])
-			if err != nil || !slices.Contains(jws.Purposes(), purpose) {
-				return usageError{fmt.Errorf("用途应为 (a purpose is one of): %s", strings.Join(names, ", "))}
-			}
-			ring, err := credentials.OpenKeyRing(data.keys())
+			purpose, err := ringPurpose(args[0])
 			if err != nil {
 				return err
 			}
-			kid, err := ring.Rotate(purpose, w.rand, w.now())
+			ring, err := data.openKeys(w)
+			if err != nil {
+				return err
+			}
+			rotate := ring.Rotate
+			if early {
+				rotate = ring.RotateEarly
+			}
+			kid, err := rotate(purpose, w.rand, w.now())
 			if err != nil {
 				return err
 			}
@@ -320,6 +335,7 @@ will not know it. A running server takes it over within a minute.`,
 		},
 	}
 	data.add(cmd.Flags(), w)
+	cmd.Flags().BoolVar(&early, "early", false, "不等备用密钥公布足够时间 (do not wait until the next key is known)")
 	return cmd
 }
 
@@ -334,7 +350,8 @@ func keyRingDistrust(w world) *cobra.Command {
 
 What the log shows to be older than the moment stays good online; offline every
 token of that key is refused, because a thief can backdate, and has to be
-reissued. An active key is replaced by the next one. This cannot be undone.`,
+reissued. An active key is replaced by the next one. This cannot be undone.
+Afterwards: touched lists the certificates, resign gives them new codes.`,
 		Example: `  bajigong key ring distrust js01 --from 2026-03-02T00:00:00+08:00 --data /srv/bajigong`,
 		Args:    exactly(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -342,7 +359,7 @@ reissued. An active key is replaced by the next one. This cannot be undone.`,
 			if err != nil || at.After(w.now()) {
 				return usageError{fmt.Errorf("--from 应为不晚于现在的时刻，例如 2026-03-02T00:00:00+08:00 (a moment in RFC 3339 that is not in the future)")}
 			}
-			ring, err := credentials.OpenKeyRing(data.keys())
+			ring, err := data.openKeys(w)
 			if err != nil {
 				return err
 			}

@@ -111,7 +111,7 @@ func (f *dataFlags) open(ctx context.Context, w world, log *slog.Logger) (*opene
 	if err != nil {
 		return nil, err
 	}
-	keys, err := credentials.OpenKeyRing(f.keys())
+	keys, err := f.openKeys(w)
 	if err != nil {
 		return nil, err
 	}

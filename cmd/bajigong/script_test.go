@@ -61,7 +61,7 @@ func mint(ts *testscript.TestScript, neg bool, args []string) {
 	const origin = "https://zs.example.gov.cn"
 	now := time.Now().UTC().Truncate(time.Second)
 	dir := ts.MkAbs(args[0])
-	ring, err := credentials.CreateKeyRing(filepath.Join(dir, "ring"), "js", rand.Reader, now)
+	ring, err := credentials.CreateKeyRing(filepath.Join(dir, "ring"), "js", credentials.Opener{}, rand.Reader, now)
 	ts.Check(err)
 	save := func(name string, body []byte) { ts.Check(os.WriteFile(filepath.Join(dir, name), body, 0o644)) }
 	signer := func(p jws.Purpose) jws.Signer {

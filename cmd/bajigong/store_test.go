@@ -108,7 +108,7 @@ func TestSigningKeysAreRotated(t *testing.T) {
 	m := newStore(t)
 	before := m.run(exitOK, "key", "ring", "list")
 	says(t, before, "qr", "directory", "active", "next", "sealing", "版本 versions 1")
-	says(t, m.run(exitOK, "key", "ring", "rotate", "qr"), "现用密钥")
+	says(t, m.run(exitOK, "key", "ring", "rotate", "qr", "--early"), "现用密钥")
 	after := m.run(exitOK, "key", "ring", "list")
 	says(t, after, "retired")
 	if strings.Contains(before, "retired  2") || strings.Count(after, "\n") != strings.Count(before, "\n")+1 {

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -29,6 +31,17 @@ type jwk struct {
 	KID            string `json:"kid"`
 	Purpose        string `json:"purpose"`
 	DistrustedFrom string `json:"distrusted_from,omitempty"`
+}
+
+// Thumbprint is the SHA-256 thumbprint of the public key (RFC 7638), base64url.
+func (k Key) Thumbprint() string {
+	point, err := k.Public.Bytes()
+	if err != nil { // no set holds such a key
+		return ""
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, `{"crv":"P-256","kty":"EC","x":"%s","y":"%s"}`,
+		base64.RawURLEncoding.EncodeToString(point[1:33]), base64.RawURLEncoding.EncodeToString(point[33:65])))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // JWKS returns the JWK set (RFC 7517) of the keys of the given purposes, by id:

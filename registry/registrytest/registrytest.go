@@ -117,10 +117,10 @@ func New(t testing.TB, opts ...Options) *Env {
 	var err error
 	if e.Dir == "" {
 		e.Dir = t.TempDir()
-		if e.Keys, err = credentials.CreateKeyRing(filepath.Join(e.Dir, "keys"), "js", rand.Reader, e.Clock.Now()); err != nil {
+		if e.Keys, err = credentials.CreateKeyRing(filepath.Join(e.Dir, "keys"), "js", credentials.Opener{}, rand.Reader, e.Clock.Now()); err != nil {
 			t.Fatal(err)
 		}
-	} else if e.Keys, err = credentials.OpenKeyRing(filepath.Join(e.Dir, "keys")); err != nil {
+	} else if e.Keys, err = credentials.OpenKeyRing(filepath.Join(e.Dir, "keys"), credentials.Opener{}); err != nil {
 		t.Fatal(err)
 	}
 	if opt.Engine == nil {
