@@ -53,7 +53,7 @@ func (r *Registry) Lookup(ctx context.Context, q LookupQuery) (out credentials.V
 		if err != nil {
 			return err
 		}
-		found, err := r.verdictOn(rd, v, now)
+		found, _, err := r.verdictOn(rd, v, now)
 		if err != nil || found.Certificate == nil {
 			return err
 		}

@@ -62,6 +62,8 @@ type Registry struct {
 	log       *slog.Logger
 	signer    *auditlog.Signer
 	publisher *auditlog.Publisher
+	verdicts  recent[placeOfVersion, verdictFound]
+	tokens    recent[credentials.Token, openedToken]
 	statuses  statusCache
 	directory directoryCache
 }

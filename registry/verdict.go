@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ func (r *Registry) VerdictByHandle(ctx context.Context, handle string) (out cred
 		if err != nil || !ok {
 			return err
 		}
-		out, err = r.verdictOn(rd, v, now)
+		out, _, err = r.verdictOn(rd, v, now)
 		return err
 	})
 	return out, err
@@ -47,11 +48,9 @@ func (r *Registry) VerdictByToken(ctx context.Context, text string) (credentials
 	if scanned.Token == "" {
 		return r.VerdictByHandle(ctx, string(scanned.Handle))
 	}
-	keys := r.cfg.Keys.Public()
-	claims, _, err := credentials.OpenToken(scanned.Token, keys, time.Time{})
-	distrusted := errors.Is(err, jws.ErrDistrusted)
-	if err != nil && !distrusted {
-		return r.refusedToken(text, keys)
+	claims, distrusted, err := r.openToken(scanned.Token)
+	if err != nil {
+		return r.refusedToken(text, r.cfg.Keys.Public())
 	}
 	var out credentials.Verdict
 	err = r.view(ctx, func(rd kv.Reader, now time.Time) error {
@@ -59,6 +58,28 @@ func (r *Registry) VerdictByToken(ctx context.Context, text string) (credentials
 		return err
 	})
 	return out, err
+}
+
+// openedToken is what a token says, under the keys of one generation of the ring.
+type openedToken struct {
+	generation int
+	claims     credentials.Claims
+	distrusted bool
+}
+
+// openToken is credentials.OpenToken, remembered: one code is looked at several
+// times, and the signature is most of the work. Any change of the keys forgets it.
+func (r *Registry) openToken(token credentials.Token) (_ credentials.Claims, distrusted bool, err error) {
+	generation := r.cfg.Keys.Generation() // before the keys, which may be newer then, never older
+	if known, ok := r.tokens.look(token); ok && known.generation == generation {
+		return known.claims, known.distrusted, nil
+	}
+	claims, _, err := credentials.OpenToken(token, r.cfg.Keys.Public(), time.Time{})
+	if distrusted = errors.Is(err, jws.ErrDistrusted); err != nil && !distrusted {
+		return claims, false, err
+	}
+	r.tokens.keep(token, openedToken{generation, claims, distrusted})
+	return claims, distrusted, nil
 }
 
 // refusedToken says why a token is not one of ours as it was signed: altered, of
@@ -100,19 +121,11 @@ func (r *Registry) verdictOnToken(rd kv.Reader, s credentials.Scanned, claims cr
 	if !ok || v.Number != claims.Number {
 		return forged(credentials.ReasonUnknownCertificate), nil
 	}
-	out, err := r.verdictOn(rd, v, now)
+	out, printed, err := r.verdictOn(rd, v, now)
 	if err != nil || out.First() == credentials.ReasonUnknownCertificate {
 		return out, err
 	}
-	c, _, err := certificates.Get(rd, kv.Key(v.Number))
-	if err != nil {
-		return credentials.Verdict{}, err
-	}
-	p, err := r.paper(rd, v.Number, v.N)
-	if err != nil {
-		return credentials.Verdict{}, err
-	}
-	if claims != claimsOf(c, v, p) || s.Handle != "" && s.Handle != v.Handle {
+	if claims != printed || s.Handle != "" && s.Handle != v.Handle {
 		return forged(credentials.ReasonBadSignature), nil
 	}
 	return out, nil
@@ -124,33 +137,87 @@ func unknownCertificate(now time.Time) credentials.Verdict {
 	return v
 }
 
-// verdictOn is the verdict on one version of a certificate. The full name is in
-// it: whoever has the handle holds the paper.
-func (r *Registry) verdictOn(rd kv.Reader, v Version, now time.Time) (credentials.Verdict, error) {
+// placeOfVersion names a version of a certificate.
+type placeOfVersion struct {
+	number string
+	n      int
+}
+
+// verdictFound is a verdict without its times, and everything it rests on: it
+// holds for as long as these are the same.
+type verdictFound struct {
+	version     Version
+	certificate []byte // as it is stored
+	directory   uint64 // version of all institutions, filings and decisions
+	day         standards.Date
+
+	verdict credentials.Verdict
+	claims  credentials.Claims
+}
+
+// sameVersion reports whether two readings of a version are of the same state.
+// Nothing else of a version ever changes.
+func (v Version) sameVersion(w Version) bool {
+	return v.KID == w.KID && v.Handle == w.Handle && v.Status == w.Status && v.LogIndex == w.LogIndex && v.Signed == w.Signed
+}
+
+// verdictOn is the verdict on one version of a certificate, and what its code
+// should say. The full name is in it: whoever has the handle holds the paper.
+//
+// A verdict that was given before holds as long as the certificate and everything
+// said of institutions are what they were, both read here; a batch that was
+// published once stays so.
+func (r *Registry) verdictOn(rd kv.Reader, v Version, now time.Time) (credentials.Verdict, credentials.Claims, error) {
+	found := verdictFound{version: v, day: standards.DateOf(now)}
+	var err error
+	if found.certificate, err = rd.Get(tableCertificates, kv.Key(v.Number)); err != nil {
+		return credentials.Verdict{}, credentials.Claims{}, err
+	}
+	if found.directory, err = counter(rd, counterDirectory(), 0); err != nil {
+		return credentials.Verdict{}, credentials.Claims{}, err
+	}
+	place := placeOfVersion{v.Number, v.N}
+	known, ok := r.verdicts.look(place)
+	if ok && known.version.sameVersion(v) && known.directory == found.directory && known.day == found.day && bytes.Equal(known.certificate, found.certificate) {
+		found = known
+	} else {
+		if found.verdict, found.claims, err = r.findVerdict(rd, v, now); err != nil || found.verdict.First() == credentials.ReasonUnknownCertificate {
+			return found.verdict, found.claims, err
+		}
+		r.verdicts.keep(place, found)
+	}
+	out := found.verdict
+	face := *out.Certificate
+	out.CheckedAt, out.StatusChecked, out.Certificate = now, &now, &face
+	out.Receipt = r.receipt(v.Number, v.N, out)
+	return out, found.claims, nil
+}
+
+func (r *Registry) findVerdict(rd kv.Reader, v Version, now time.Time) (credentials.Verdict, credentials.Claims, error) {
+	var none credentials.Claims
 	c, received, err := r.publicCertificate(rd, v.Number)
 	if fail.KindOf(err) == fail.NotFound {
-		return unknownCertificate(now), nil
+		return unknownCertificate(now), none, nil
 	}
 	if err != nil {
-		return credentials.Verdict{}, err
+		return credentials.Verdict{}, none, err
 	}
 	if v.N > c.Versions {
-		return unknownCertificate(now), nil // begun, and not yet the one that counts
+		return unknownCertificate(now), none, nil // begun, and not yet the one that counts
 	}
 	p, err := r.paper(rd, v.Number, v.N)
 	if err != nil {
-		return credentials.Verdict{}, err
+		return credentials.Verdict{}, none, err
 	}
-	out := credentials.Verdict{CheckedAt: now, Online: true, StatusChecked: &now, KeyID: v.KID, Handle: v.Handle, LogIndex: &v.LogIndex}
+	out := credentials.Verdict{Online: true, KeyID: v.KID, Handle: v.Handle, LogIndex: &v.LogIndex}
 	out.Certificate = r.face(c, p)
 	if out.Institution, err = r.issuer(rd, c, received, now); err != nil {
-		return credentials.Verdict{}, err
+		return credentials.Verdict{}, none, err
 	}
 	reasons, since := c.reasons(v.N)
 	out.Since = string(since)
 	out.Decide(reasons...)
-	out.Receipt = r.receipt(c.Number, v.N, out)
-	return out, nil
+	return out, claimsOf(c, v, p), nil
 }
 
 // reasons is what speaks against version n of a certificate, and the day from

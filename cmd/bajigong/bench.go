@@ -118,13 +118,15 @@ func bench(ctx context.Context, w world, opt benchOptions) (report benchReport, 
 		return report, err
 	}
 	report.BuildSeconds = w.now().Sub(begun).Seconds()
-	for _, path := range []func(context.Context) (benchFigure, error){b.issue, b.byToken, b.byHandle, b.reserve} {
-		figure, err := path(ctx)
+	for _, path := range []func(context.Context) ([]benchFigure, error){b.issue, b.overHTTP, b.byToken, b.byHandle, b.reserve} {
+		figures, err := path(ctx)
 		if err != nil {
 			return report, err
 		}
-		fmt.Fprintf(w.stderr, "%s: %.0f/s, p50 %.2f ms, p99 %.2f ms, %.2f × limit\n", figure.Path, figure.PerSecond, figure.P50, figure.P99, figure.Times)
-		report.Figures = append(report.Figures, figure)
+		for _, f := range figures {
+			fmt.Fprintf(w.stderr, "%s: %.0f/s, p50 %.2f ms, p99 %.2f ms, %.2f × limit\n", f.Path, f.PerSecond, f.P50, f.P99, f.Times)
+		}
+		report.Figures = append(report.Figures, figures...)
 	}
 	return report, nil
 }
@@ -183,11 +185,11 @@ func figureOf(path string, clients int, s, limit torture.Sample, necessary strin
 
 // issue measures sessions of 500 (fewer in a smaller register), one after another; a row is an operation, the
 // percentiles are of a whole session.
-func (b *bencher) issue(ctx context.Context) (benchFigure, error) {
+func (b *bencher) issue(ctx context.Context) ([]benchFigure, error) {
 	const sessions = 6
 	rows := min(500, b.opt.size)
 	if err := b.scene.Fill(ctx, b.Registry, b.clock.move, torture.Size{Issue: sessions, IssueRows: rows}); err != nil {
-		return benchFigure{}, err
+		return nil, err
 	}
 	b.tap.Start()
 	ours, err := torture.Measure(1, sessions, time.Hour, func(i int) error {
@@ -196,7 +198,7 @@ func (b *bencher) issue(ctx context.Context) (benchFigure, error) {
 	})
 	commits, _ := b.tap.Stop()
 	if err != nil {
-		return benchFigure{}, err
+		return nil, err
 	}
 	limit, err := torture.Measure(1, 1, time.Hour, func(int) error {
 		for _, g := range commits {
@@ -208,10 +210,10 @@ func (b *bencher) issue(ctx context.Context) (benchFigure, error) {
 	})
 	ours.Ops, limit.Ops = ours.Ops*rows, limit.Ops*sessions*rows
 	b.scene.Claims = b.claims
-	return figureOf("issue", 1, ours, limit, "the same writes in the same commits, then ES256 signatures on all processors"), err
+	return []benchFigure{figureOf("issue", 1, ours, limit, "the same writes in the same commits, then ES256 signatures on all processors")}, err
 }
 
-func (b *bencher) byToken(ctx context.Context) (benchFigure, error) {
+func (b *bencher) byToken(ctx context.Context) ([]benchFigure, error) {
 	return b.verdict(ctx, "verdict by token", "the distinct reads in one View, one ES256 verification",
 		func(c registry.Issued) (credentials.Verdict, error) { return b.VerdictByToken(ctx, c.QR) },
 		func() error {
@@ -220,7 +222,7 @@ func (b *bencher) byToken(ctx context.Context) (benchFigure, error) {
 		})
 }
 
-func (b *bencher) byHandle(ctx context.Context) (benchFigure, error) {
+func (b *bencher) byHandle(ctx context.Context) ([]benchFigure, error) {
 	return b.verdict(ctx, "verdict by handle", "the distinct reads in one View, one AES-256-GCM opening",
 		func(c registry.Issued) (credentials.Verdict, error) { return b.VerdictByHandle(ctx, string(c.Handle)) },
 		b.crypto.Open)
@@ -229,10 +231,10 @@ func (b *bencher) byHandle(ctx context.Context) (benchFigure, error) {
 // sampled is how many certificates verdicts are asked of.
 const sampled = 1000
 
-func (b *bencher) verdict(ctx context.Context, name, necessary string, ask func(registry.Issued) (credentials.Verdict, error), crypto func() error) (benchFigure, error) {
+func (b *bencher) verdict(ctx context.Context, name, necessary string, ask func(registry.Issued) (credentials.Verdict, error), crypto func() error) ([]benchFigure, error) {
 	issued, err := b.scene.Certificates(ctx, b.Registry, sampled)
 	if err != nil {
-		return benchFigure{}, err
+		return nil, err
 	}
 	one := func(i int) error {
 		v, err := ask(issued[i%len(issued)])
@@ -244,7 +246,7 @@ func (b *bencher) verdict(ctx context.Context, name, necessary string, ask func(
 	reads := make([]torture.Group, len(issued))
 	for i := range reads {
 		if reads[i], err = b.tap.Reads(func() error { return one(i) }); err != nil {
-			return benchFigure{}, err
+			return nil, err
 		}
 	}
 	const unlimited = 1 << 60
@@ -256,7 +258,7 @@ func (b *bencher) verdict(ctx context.Context, name, necessary string, ask func(
 	}
 	ours, err := torture.Measure(clients, unlimited, b.opt.each, one)
 	if err != nil {
-		return benchFigure{}, err
+		return nil, err
 	}
 	limit, err := torture.Measure(clients, unlimited, b.opt.each, func(i int) error {
 		if err := torture.Reread(ctx, b.tap.Engine, reads[i%len(reads)]); err != nil {
@@ -264,17 +266,17 @@ func (b *bencher) verdict(ctx context.Context, name, necessary string, ask func(
 		}
 		return crypto()
 	})
-	return figureOf(name, clients, ours, limit, necessary), err
+	return []benchFigure{figureOf(name, clients, ours, limit, necessary)}, err
 }
 
 // reserve measures claims on certificates of different people.
-func (b *bencher) reserve(ctx context.Context) (benchFigure, error) {
+func (b *bencher) reserve(ctx context.Context) ([]benchFigure, error) {
 	claims := slices.Clone(b.claims)
 	b.tap.Start()
 	ours, err := torture.Measure(b.opt.clients, len(claims), b.opt.each, func(i int) error { return b.scene.Reserve(ctx, b.Registry, claims[i]) })
 	commits, _ := b.tap.Stop()
 	if err != nil {
-		return benchFigure{}, err
+		return nil, err
 	}
 	merged := torture.Merge(commits, "claims", b.opt.clients)
 	for i := range merged {
@@ -282,5 +284,5 @@ func (b *bencher) reserve(ctx context.Context) (benchFigure, error) {
 	}
 	limit, err := torture.Measure(1, len(merged), time.Hour, func(i int) error { return torture.Redo(ctx, b.tap.Engine, merged[i]) })
 	limit.Ops = ours.Ops
-	return figureOf("reserve", b.opt.clients, ours, limit, fmt.Sprintf("the same reads and writes in commits of %d claims, one after another", b.opt.clients)), err
+	return []benchFigure{figureOf("reserve", b.opt.clients, ours, limit, fmt.Sprintf("the same reads and writes in commits of %d claims, one after another", b.opt.clients))}, err
 }

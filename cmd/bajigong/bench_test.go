@@ -19,7 +19,7 @@ func TestBench(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if report.Store != name || report.Certificates < 100 || len(report.Figures) != 4 {
+			if report.Store != name || report.Certificates < 100 || len(report.Figures) != 6 {
 				t.Errorf("%+v", report)
 			}
 			for _, f := range report.Figures {
