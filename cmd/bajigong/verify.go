@@ -6,10 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,6 +25,7 @@ import (
 type verifyFlags struct {
 	server    serverFlags
 	bundle    string
+	pin       string
 	jwks      []string
 	directory string
 	statuses  []string
@@ -39,7 +43,7 @@ func verifyCommand(w world) *cobra.Command {
 的数字或令牌；“-” 从标准输入读取（内容含姓名，不想留在命令历史中时用它）。
 
   联网  --server：由登记系统答复现在是否有效
-  离线  --bundle DIR（先用 verify fetch 保存），或 --jwks 加 --directory、--status。
+  离线  --bundle（先用 verify fetch 保存的目录或文件），或 --jwks 加 --directory、--status。
         离线只能证明当时如此发证；是否仍然有效，只能说到状态清单那一刻。
         没有状态清单时结论为“签名有效，未查状态”，退出码仍为 0。
 
@@ -51,6 +55,7 @@ Exit codes: 0 nothing speaks against it; 1 not valid; 3 nothing readable.`,
 		Example: `  bajigong verify 证书.png --server https://zs.example.gov.cn
   bajigong verify fetch --server https://zs.example.gov.cn -o trust
   bajigong verify 证书.jpg --bundle trust
+  bajigong verify 证书.jpg --bundle js.bundle --pin sha256:5f0c…
   zbarimg -q --raw 证书.png | bajigong verify - --jwks qr.json --jwks directory.json --directory directory.jws`,
 		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -59,6 +64,9 @@ Exit codes: 0 nothing speaks against it; 1 not valid; 3 nothing readable.`,
 			}
 			if !f.offline() && (f.directory != "" || len(f.statuses) > 0) {
 				return usageError{errors.New("离线查验还需要 --jwks 公钥文件 (--directory and --status need --jwks)")}
+			}
+			if f.pin != "" && f.bundle == "" {
+				return usageError{errors.New("--pin 与 --bundle 合用 (--pin goes with --bundle)")}
 			}
 			text, err := scannedText(w, args[0])
 			if err != nil {
@@ -75,7 +83,8 @@ Exit codes: 0 nothing speaks against it; 1 not valid; 3 nothing readable.`,
 	}
 	flags := cmd.Flags()
 	f.server.addURL(flags, w)
-	flags.StringVar(&f.bundle, "bundle", "", "verify fetch 保存的目录 (folder saved by verify fetch)")
+	flags.StringVar(&f.bundle, "bundle", "", "verify fetch 保存的目录或文件 (folder or file saved by verify fetch)")
+	flags.StringVar(&f.pin, "pin", "", "公钥指纹，--bundle 中的公钥须与之相符 (fingerprint that the keys of the bundle must have)")
 	flags.StringArrayVar(&f.jwks, "jwks", nil, "公钥文件，可多次；含 qr，核对目录和状态清单还需 directory、status (JWK sets)")
 	flags.StringVar(&f.directory, "directory", "", "目录文件 directory.jws (signed directory)")
 	flags.StringArrayVar(&f.statuses, "status", nil, "状态清单文件，可多次 (status lists)")
@@ -153,34 +162,36 @@ func verifyOffline(w world, f verifyFlags, text string) error {
 	if err != nil {
 		return err
 	}
+	t.ages.parts = t.agesFor(w, text)
 	return printVerdict(w, v, t.ages, f.asJSON)
 }
 
 // trustAges says how old the files are that a verdict rests on.
 type trustAges struct {
 	directory string
-	missing   []string // what would have made the answer better
+	parts     [][2]string // of a bundle
+	missing   []string    // what would have made the answer better
 }
 
 // trusted is what an offline check rests on.
 type trusted struct {
 	credentials.Trust
-	ages trustAges
+	ages   trustAges
+	bundle []credentials.PartAge
 }
 
 // trust reads the files. Keys for the code alone suffice; directory and status
 // lists are taken only with a good signature.
 func (f *verifyFlags) trust(w world) (trusted, error) {
-	if f.bundle != "" {
-		if err := f.useBundle(); err != nil {
-			return trusted{}, err
-		}
-	}
-	keys, err := readKeys(f.jwks)
+	var out trusted
+	keys, err := f.bundled(w, &out)
 	if err != nil {
 		return trusted{}, err
 	}
-	out := trusted{Trust: credentials.Trust{Keys: keys}}
+	if keys, err = readKeys(keys, f.jwks); err != nil {
+		return trusted{}, err
+	}
+	out.Keys = keys
 	if len(keys.Keys(jws.QR)) == 0 {
 		return out, fail.New(fail.Invalid, "no_qr_keys", "none of the --jwks files has keys for QR codes (/keys/qr.json)").In("公钥文件中没有二维码公钥（/keys/qr.json）")
 	}
@@ -194,7 +205,9 @@ func (f *verifyFlags) trust(w world) (trusted, error) {
 			return out, untrusted(f.directory, "directory", err)
 		}
 		out.Directory = &d
-		out.ages.directory = ago(w.now().Sub(d.IssuedAt))
+	}
+	if out.Directory != nil {
+		out.ages.directory = ago(w.now().Sub(out.Directory.IssuedAt))
 	} else {
 		out.ages.missing = append(out.ages.missing, "--directory（机构和职业名称 names）")
 	}
@@ -209,10 +222,55 @@ func (f *verifyFlags) trust(w world) (trusted, error) {
 		}
 		out.StatusLists = append(out.StatusLists, list)
 	}
-	if len(f.statuses) == 0 {
+	if len(out.StatusLists) == 0 {
 		out.ages.missing = append(out.ages.missing, "--status（是否仍然有效 whether it is still good）")
 	}
 	return out, nil
+}
+
+// bundled opens the bundle, if there is one, and returns its keys.
+func (f *verifyFlags) bundled(w world, out *trusted) (jws.KeySet, error) {
+	if f.bundle == "" {
+		return jws.KeySet{}, nil
+	}
+	b, err := loadBundle(f.bundle)
+	if err != nil {
+		return jws.KeySet{}, err
+	}
+	opened, err := b.Open(w.now())
+	if err != nil {
+		return jws.KeySet{}, err
+	}
+	if f.pin != "" {
+		if err := credentials.CheckPin(opened.Fingerprint, f.pin); err != nil {
+			return jws.KeySet{}, err
+		}
+	}
+	if _, err := bundleLog(b); err != nil {
+		return jws.KeySet{}, err
+	}
+	out.Trust, out.bundle = opened.Trust, opened.Ages
+	return opened.Trust.Keys, nil
+}
+
+// agesFor are the ages of the parts that a verdict on text rests on: of the many
+// status lists only those of the token's place.
+func (t trusted) agesFor(w world, text string) [][2]string {
+	list := -1
+	if scanned, err := credentials.ParseAny(text); err == nil {
+		if claims, _, err := credentials.OpenToken(scanned.Token, t.Keys, time.Time{}); err == nil || errors.Is(err, jws.ErrDistrusted) {
+			list, _ = claims.StatusPlace()
+		}
+	}
+	var used []credentials.PartAge
+	for _, a := range t.bundle {
+		_, path, isList := strings.Cut(a.Name, "status-")
+		_, number, err := credentials.ParseStatusListName(strings.TrimSuffix(path, ".jwt"))
+		if !isList || err == nil && number == list {
+			used = append(used, a)
+		}
+	}
+	return agePairs(w, used)
 }
 
 // untrusted says which file is not to be trusted and, when its key is missing,
@@ -226,11 +284,13 @@ func untrusted(file, purpose string, err error) error {
 	return fail.New(fail.Invalid, e.Code, "%s: %s", file, e.Text).In("%s：%s", file, e.ZH).Because(err)
 }
 
-// readKeys joins JWK sets. One key may stand in several files if it is the same
-// in all of them.
-func readKeys(files []string) (jws.KeySet, error) {
+// readKeys joins JWK sets with the keys at hand. One key may stand in several
+// files if it is the same in all of them; it is distrusted if one says so.
+func readKeys(given jws.KeySet, files []string) (jws.KeySet, error) {
 	seen := map[string]jws.Key{}
-	var keys []jws.Key
+	for _, k := range given.Keys() {
+		seen[k.ID] = k
+	}
 	for _, file := range files {
 		b, err := readFile(file, jws.MaxJWKS)
 		if err != nil {
@@ -245,12 +305,12 @@ func readKeys(files []string) (jws.KeySet, error) {
 			if have && !sameKey(before, k) {
 				return jws.KeySet{}, fail.New(fail.Invalid, "key_differs", "%s: key %s is another one in another file", file, k.ID).In("%s：密钥 %s 与其他文件中的不同", file, k.ID)
 			}
-			if seen[k.ID] = k; !have {
-				keys = append(keys, k)
+			if !have || k.State == jws.Distrusted {
+				seen[k.ID] = k
 			}
 		}
 	}
-	return jws.NewKeySet(keys...)
+	return jws.NewKeySet(slices.Collect(maps.Values(seen))...)
 }
 
 // sameKey reports whether two keys are one. That one of them is distrusted is
@@ -323,5 +383,5 @@ func printVerdictText(w world, v credentials.Verdict, ages trustAges) {
 	if v.Valid {
 		pairs = append(pairs, [2]string{"未提供 not given", strings.Join(ages.missing, "；")})
 	}
-	facts(w.stdout, pairs...)
+	facts(w.stdout, append(pairs, ages.parts...)...)
 }
