@@ -115,11 +115,15 @@ type verifyPage struct {
 func (s *Server) verifyFor(c *call) verifyPage {
 	p := verifyPage{page: s.pages.page(c.fiber, "")}
 	p.Title = p.T("查验二维码", "Check a QR code")
+	s.scripted(c, &p.page, "scan.js")
+	c.fiber.Set(fiber.HeaderPermissionsPolicy, cameraAllowed)
 	return p
 }
 
 func (s *Server) verifyPage(c *call) error {
-	c.fiber.Set(fiber.HeaderCacheControl, "public, max-age=300")
+	// Not from a cache of the browser: it has controls that need this server, and
+	// without it the service worker has another page.
+	c.fiber.Set(fiber.HeaderCacheControl, "no-cache")
 	return s.pages.send(c, "verify", s.verifyFor(c))
 }
 
@@ -145,6 +149,7 @@ func (s *Server) verifyCodePage(c *call) error {
 		case err != nil:
 			return err
 		default:
+			s.scripted(c, &p.page, "result.js")
 			p.Verdict = &verdictView{page: p.page, Verdict: v}
 		}
 	}

@@ -22,6 +22,7 @@ const (
 	limitLookup limitName = "lookup"
 	limitVerify limitName = "verify"
 	limitImage  limitName = "image"
+	limitFrame  limitName = "frame"
 )
 
 // limiter is a bucket of requests per address. It lives in this process alone:
@@ -46,7 +47,7 @@ const bucketsMax = 100_000
 func newLimiters(l Limits) map[limitName]*limiter {
 	d := DefaultLimits()
 	out := map[limitName]*limiter{}
-	for name, figures := range map[limitName][2]int{limitLookup: {l.Lookup, d.Lookup}, limitVerify: {l.Verify, d.Verify}, limitImage: {l.Image, d.Image}} {
+	for name, figures := range map[limitName][2]int{limitLookup: {l.Lookup, d.Lookup}, limitVerify: {l.Verify, d.Verify}, limitImage: {l.Image, d.Image}, limitFrame: {l.Frame, d.Frame}} {
 		n := figures[0]
 		if n == 0 {
 			n = figures[1]

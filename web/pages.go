@@ -2,12 +2,10 @@ package web
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"embed"
 	"fmt"
 	"html/template"
 	"net/url"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -16,7 +14,7 @@ import (
 	"bajigong/registry"
 )
 
-//go:embed templates/*.html static/site.css static/icon.svg
+//go:embed templates/*.html static worker
 var embedded embed.FS
 
 var notAcceptable = fail.New(fail.Invalid, "not_acceptable", "this address answers text/html and application/json").
@@ -24,13 +22,14 @@ var notAcceptable = fail.New(fail.Invalid, "not_acceptable", "this address answe
 
 // pageNames are the templates, one for each kind of page. Each fills the "main"
 // of layout.html.
-var pageNames = []string{"home", "verdict", "verify", "directory", "publicity", "session", "error", "institution", "statistics", "decisions", "inspections"}
+var pageNames = []string{"home", "verdict", "verify", "directory", "publicity", "session", "error", "institution", "statistics", "decisions", "inspections", "offline"}
 
 // pages renders templates. They are parsed once, when the server starts.
 type pages struct {
 	site      site
 	templates map[string]*template.Template
-	files     map[string][]byte // static files by their name with the hash in it
+	statics   *statics
+	shell     *shell
 }
 
 // site is what every page says.
@@ -51,6 +50,7 @@ type page struct {
 	query   url.Values
 	filters []string // names in the query that the other language and the next page keep
 	NoIndex bool
+	Script  *script // nil on pages without
 	// Problems are what is wrong with a form, listed on top.
 	Problems []problemLine
 }
@@ -66,23 +66,18 @@ func newPages(rc registry.Config, cfg Config) (*pages, error) {
 	if f.NationalQuery == "" {
 		f.NationalQuery = "http://zscx.osta.org.cn"
 	}
-	p := &pages{templates: map[string]*template.Template{}, files: map[string][]byte{}, site: site{
-		NameZH: rc.OperatorZH, NameEN: rc.OperatorEN, Origin: rc.Origin, Footer: f, NoticeZH: cfg.DemoNotice, NoticeEN: cfg.DemoNoticeEN}}
+	files, err := newStatics(embedded)
+	if err != nil {
+		return nil, err
+	}
+	p := &pages{templates: map[string]*template.Template{}, statics: files, site: site{
+		NameZH: rc.OperatorZH, NameEN: rc.OperatorEN, Origin: rc.Origin, Footer: f, NoticeZH: cfg.DemoNotice, NoticeEN: cfg.DemoNoticeEN,
+		Style: files.address["site.css"], Icon: files.address["icon.svg"]}}
 	if p.site.NameEN == "" {
 		p.site.NameEN = p.site.NameZH
 	}
 	if p.site.NoticeEN == "" {
 		p.site.NoticeEN = p.site.NoticeZH
-	}
-	for name, at := range map[string]*string{"site.css": &p.site.Style, "icon.svg": &p.site.Icon} {
-		data, err := embedded.ReadFile("static/" + name)
-		if err != nil {
-			return nil, err
-		}
-		stem, ext, _ := strings.Cut(name, ".")
-		sum := sha256.Sum256(data)
-		hashed := fmt.Sprintf("%s.%x.%s", stem, sum[:8], ext)
-		p.files[hashed], *at = data, "/static/"+hashed
 	}
 	layout, err := template.ParseFS(embedded, "templates/layout.html", "templates/parts.html")
 	if err != nil {
@@ -97,7 +92,8 @@ func newPages(rc registry.Config, cfg Config) (*pages, error) {
 			return nil, err
 		}
 	}
-	return p, nil
+	p.shell, err = p.newShell()
+	return p, err
 }
 
 // lang is the language that the address asks for; Chinese unless it says en.

@@ -117,6 +117,7 @@ func pageRoutes() []route {
 		{Method: "GET", Path: "/verify", Summary: "Form to check a code", endpoint: raw((*Server).verifyPage)},
 		{Method: "POST", Path: "/verify", Summary: "Check a pasted code or a picture of it, answered as a page", Limit: limitVerify,
 			Body: imageBody, Time: 30 * time.Second, Takes: []string{fiber.MIMEApplicationForm, fiber.MIMEMultipartForm}, endpoint: raw((*Server).verifyCodePage)},
+		{Method: "GET", Path: shellPath, Summary: "The page that a browser keeps to check codes without this server", endpoint: raw((*Server).offlinePage)},
 		{Method: "GET", Path: "/directory", Summary: "Directory of institutions", Query: append(directoryFilters[:len(directoryFilters):len(directoryFilters)], paging[0]), endpoint: raw((*Server).directoryPage)},
 		{Method: "GET", Path: "/directory/{id}", Summary: "An institution over time", endpoint: raw((*Server).institutionPage)},
 		{Method: "GET", Path: "/statistics", Summary: "Certificates by level and year", Query: []parameter{{Name: "year", Description: "the year to show by level", Integer: true}},
@@ -132,8 +133,11 @@ func pageRoutes() []route {
 		pages[i].Tag, pages[i].Access, pages[i].Answers = "pages", public, pageHTML
 		pages[i].Query = append([]parameter{language}, pages[i].Query...)
 	}
-	return append(pages, route{Method: "GET", Path: "/static/{file}", Tag: "pages", Access: public, Summary: "Style sheet and icon, named by their content",
-		Answers: []answer{{200, "text/css", "the file"}}, endpoint: raw((*Server).staticFile)})
+	return append(pages,
+		route{Method: "GET", Path: "/static/{file}", Tag: "pages", Access: public, Summary: "Style sheet, icon and modules, named by their content",
+			Answers: []answer{{200, "text/css", "the file"}}, endpoint: raw((*Server).staticFile)},
+		route{Method: "GET", Path: "/sw.js", Tag: "pages", Access: public, Summary: "Service worker: keeps the page that checks codes offline",
+			Answers: []answer{{200, "text/javascript", "the worker"}}, endpoint: raw((*Server).serviceWorker)})
 }
 
 func publicRoutes() []route {
@@ -147,6 +151,10 @@ func publicRoutes() []route {
 			Summary:     "Verdict on what was read from a QR code",
 			Description: "token is the whole text of the code, the digits in it, or the compact JWS. Whatever is none of these is 400.",
 			endpoint:    api((*Server).verify)},
+		{Method: "POST", Path: "/api/v1/verify/image", Tag: "verdict", Access: public, Limit: limitFrame, Body: frameBody, Takes: []string{"image/jpeg", "image/png"},
+			Summary:     "Read the QR code in a picture, with the verdict on it",
+			Description: "For browsers that cannot read codes themselves: at most 1600 pixels a side and 512 KB. That no code is found is an answer, not an error. The picture is read and not kept.",
+			endpoint:    rawOf[pictureAnswer]((*Server).verifyPicture)},
 		{Method: "POST", Path: "/api/v1/lookup", Tag: "verdict", Access: public, Limit: limitLookup,
 			Summary:     "Verdict for somebody who has the number and one more fact",
 			Description: "What does not match answers like a number that is not there.",

@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -136,20 +135,4 @@ func (s *Server) metricsText(c *call) error {
 func (c *call) text(body string) error {
 	c.fiber.Set(fiber.HeaderContentType, "text/plain; charset=utf-8")
 	return c.fiber.SendString(body)
-}
-
-func (s *Server) staticFile(c *call) error {
-	name, err := c.param("file")
-	if err != nil {
-		return err
-	}
-	file, ok := s.pages.files[name]
-	if !ok {
-		return fiber.ErrNotFound
-	}
-	contentType := "text/css; charset=utf-8"
-	if strings.HasSuffix(name, ".svg") {
-		contentType = "image/svg+xml"
-	}
-	return c.cached(contentType, file, immutable)
 }

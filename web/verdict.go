@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -72,6 +73,28 @@ func (v verdictView) InstitutionLine() string {
 // registered here.
 func (v verdictView) Elsewhere() bool { return v.Certificate.Origin != "" }
 
+// Foreign reports a code that this register did not sign, so that the page says
+// how a forged page is told from a real one.
+func (v verdictView) Foreign() bool {
+	first := v.First()
+	return first == credentials.ReasonWrongRegistry || first == credentials.ReasonUnknownKey
+}
+
+// Shapes are the bands of which a scripted page has the shape at hand.
+func (p page) Shapes() []string {
+	return []string{string(credentials.Good), string(credentials.Bad), string(credentials.Caution), string(credentials.Unproven)}
+}
+
+// Facts is what the script compares with the token in the address.
+func (v verdictView) Facts() (string, error) {
+	out, err := json.Marshal(struct {
+		Reasons     []credentials.Reason `json:"reasons"`
+		Certificate *credentials.Face    `json:"certificate,omitempty"`
+		KeyID       string               `json:"key,omitempty"`
+	}{v.Reasons, v.Certificate, v.KeyID})
+	return string(out), err
+}
+
 // verdictByHandle answers what is behind a QR code, to people as a page.
 func (s *Server) verdictByHandle(c *call) error {
 	c.fiber.Vary(fiber.HeaderAccept)
@@ -95,6 +118,7 @@ func (s *Server) verdictByHandle(c *call) error {
 	}
 	p := verdictPage{page: s.pages.page(c.fiber, v.Sentence(s.pages.lang(c.fiber)))}
 	p.NoIndex = true
+	s.scripted(c, &p.page, "verdict.js")
 	p.Verdict = verdictView{page: p.page, Verdict: v}
 	return s.pages.send(c, "verdict", p)
 }

@@ -59,6 +59,7 @@ type Footer struct {
 	Sponsor, SponsorEN string // 主办单位
 	ICP                string // ICP备案号
 	Police             string // 公网安备号
+	SiteCode           string // 政府网站标识码
 	Phone              string // 12333
 	NationalQuery      string // http://zscx.osta.org.cn
 	Report             string // address where forgeries are reported: https:, http:, mailto: or tel:
@@ -70,10 +71,11 @@ type Limits struct {
 	Lookup int // look-ups by number and name or document
 	Verify int // codes as text
 	Image  int // codes as pictures
+	Frame  int // pictures of a camera that looks for a code
 }
 
 // DefaultLimits are the limits of a Config without any.
-func DefaultLimits() Limits { return Limits{Lookup: 20, Verify: 300, Image: 12} }
+func DefaultLimits() Limits { return Limits{Lookup: 20, Verify: 300, Image: 12, Frame: 90} }
 
 // How the server treats its connections. Bodies are read by handlers, so the
 // limits of routes hold whatever fiber does: its own limit does not apply to

@@ -49,7 +49,13 @@ func (s *safeBuffer) String() string {
 
 func newSite(t testing.TB, change ...func(*Config)) *siteTest {
 	t.Helper()
-	s := &siteTest{Env: registrytest.New(t), t: t, log: &safeBuffer{}, keys: map[string]string{}}
+	return siteOf(t, registrytest.New(t), change...)
+}
+
+// siteOf is a server over a registry that is there.
+func siteOf(t testing.TB, env *registrytest.Env, change ...func(*Config)) *siteTest {
+	t.Helper()
+	s := &siteTest{Env: env, t: t, log: &safeBuffer{}, keys: map[string]string{}}
 	cfg := Config{Log: slog.New(slog.NewTextHandler(s.log, nil)), Metrics: true, Limits: Limits{Lookup: -1, Verify: -1, Image: -1},
 		Footer: Footer{Sponsor: "江南某市人力资源和社会保障局", ICP: "苏ICP备00000000号", Police: "苏公网安备00000000000000号", Report: "https://report.example.gov.cn/"}}
 	for _, fn := range change {

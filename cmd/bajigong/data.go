@@ -45,6 +45,7 @@ type footer struct {
 	SponsorEN     string `json:"sponsor_en,omitempty"`
 	ICP           string `json:"icp,omitempty"`            // ICP备案号
 	Police        string `json:"police,omitempty"`         // 公网安备号
+	SiteCode      string `json:"site_code,omitempty"`      // 政府网站标识码
 	Phone         string `json:"phone,omitempty"`          // 12333 when empty
 	NationalQuery string `json:"national_query,omitempty"` // the national look-up when empty
 	Report        string `json:"report,omitempty"`         // where forgeries are reported: https:, mailto: or tel:

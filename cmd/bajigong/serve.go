@@ -62,7 +62,7 @@ func serveCommand(w world) *cobra.Command {
 func webConfig(c config, now func() time.Time, log *slog.Logger) web.Config {
 	f := c.Footer
 	return web.Config{Log: log, Now: now, TrustedProxies: c.TrustedProxies, Metrics: c.Metrics,
-		Footer: web.Footer{Sponsor: f.Sponsor, SponsorEN: f.SponsorEN, ICP: f.ICP, Police: f.Police, Phone: f.Phone, NationalQuery: f.NationalQuery, Report: f.Report}}
+		Footer: web.Footer{Sponsor: f.Sponsor, SponsorEN: f.SponsorEN, ICP: f.ICP, Police: f.Police, SiteCode: f.SiteCode, Phone: f.Phone, NationalQuery: f.NationalQuery, Report: f.Report}}
 }
 
 // serveOn serves until ctx ends, then lets requests finish. Batches that a crash

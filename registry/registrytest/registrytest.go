@@ -97,6 +97,8 @@ type Options struct {
 	Rules func(*registry.Rules)
 	// Numbering takes the place of the embedded rules for certificate numbers.
 	Numbering *rulefile.Set[numbering.Rules]
+	// Origin takes the place of [Origin], for tests with a browser.
+	Origin string
 	// NoCheck leaves out the check of all invariants at the end.
 	NoCheck bool
 }
@@ -153,13 +155,16 @@ func New(t testing.TB, opts ...Options) *Env {
 	if opt.Numbering != nil {
 		rules.Numbering = *opt.Numbering
 	}
-	origin, err := registry.LogOrigin(Origin)
+	if opt.Origin == "" {
+		opt.Origin = Origin
+	}
+	origin, err := registry.LogOrigin(opt.Origin)
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.CP = auditlog.NewFileStore(e.Keys.Dir(), origin)
 	if e.Registry, err = registry.New(e.DB, registry.Config{
-		Origin: Origin, Region: Region, OperatorZH: "职业技能证书登记系统（测试）", OperatorEN: "Skill Certificate Register (test)",
+		Origin: opt.Origin, Region: Region, OperatorZH: "职业技能证书登记系统（测试）", OperatorEN: "Skill Certificate Register (test)",
 		Keys: e.Keys, Checkpoint: e.CP, Policies: policies, Rules: rules, Calendar: standards.EmbeddedCalendar(), Now: e.Clock.Now, Rand: rand.Reader, Log: log,
 	}); err != nil {
 		t.Fatal(err)
