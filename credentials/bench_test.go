@@ -62,3 +62,45 @@ func BenchmarkStatusPermutation(b *testing.B) {
 		n++
 	}
 }
+
+// A credential is signed for each download. The limit is the bare signature over
+// as many bytes.
+func BenchmarkCredential(b *testing.B) {
+	k := newKeys(b, "js")
+	compact := k.vc(b, sampleVC())
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	noFail(b, err)
+	sum := sha256.Sum256([]byte(compact))
+	r, s, err := ecdsa.Sign(rand.Reader, private, sum[:])
+	noFail(b, err)
+	b.Run("sign", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := SignVC(k.signers[jws.VC], sampleVC()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("sign/limit=ecdsa", func(b *testing.B) {
+		for b.Loop() {
+			sum := sha256.Sum256([]byte(compact))
+			if _, _, err := ecdsa.Sign(rand.Reader, private, sum[:]); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("open", func(b *testing.B) {
+		for b.Loop() {
+			if _, _, err := OpenVC(compact, k.set, testNow, jws.Limits{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("open/limit=ecdsa", func(b *testing.B) {
+		for b.Loop() {
+			sum := sha256.Sum256([]byte(compact))
+			if !ecdsa.Verify(&private.PublicKey, sum[:], r, s) {
+				b.Fatal("bad signature")
+			}
+		}
+	})
+}

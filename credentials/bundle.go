@@ -57,7 +57,7 @@ const (
 )
 
 // bundlePurposes are the purposes whose key sets are in a bundle.
-var bundlePurposes = []jws.Purpose{jws.QR, jws.Directory, jws.Status}
+var bundlePurposes = []jws.Purpose{jws.QR, jws.VC, jws.Directory, jws.Status}
 
 // BundleKeys is the name of the key set for a purpose in a bundle:
 // "keys-qr.json".

@@ -145,6 +145,9 @@ func OpenDirectory(compact string, set jws.KeySet) (Directory, error) {
 	if err != nil {
 		return Directory{}, err
 	}
+	if err := distinctMembers(opened.Payload); err != nil {
+		return Directory{}, err
+	}
 	var d Directory
 	if err := json.Unmarshal(opened.Payload, &d); err != nil {
 		return Directory{}, badDirectory("the content is not a directory").Because(err)

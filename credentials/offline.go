@@ -12,24 +12,25 @@ import (
 // Trust is what an offline verifier has at hand. Keys is needed, the rest makes
 // the answer better.
 type Trust struct {
-	Keys        jws.KeySet    // QR keys
+	Keys        jws.KeySet    // QR keys; VC keys too, to check W3C credentials
 	Directory   *Directory    // names; nil when not at hand
 	StatusLists []*StatusList // of any purpose and number; the newest of each counts
 	Origins     []string      // origins of the registry; when empty, that of the directory counts
 }
 
-// VerifyOffline says what can be known about text (see [ParseAny]) without a
-// server. It proves "issued so"; that the certificate is still good it can only
+// VerifyOffline says what can be known about text (see [ParseAny]), a QR code or
+// a W3C credential, without a server. It proves "issued so"; that the certificate is still good it can only
 // say as of a status list, and without one the verdict is status-unchecked.
 //
 // It fails, with the errors of ParseAny, when text is nothing of this system's
-// making, and with fail.Invalid, no_token, when text is only an address.
+// making, with fail.Invalid, no_token, when text is only an address, and with
+// credential_form or credential_not_yet_valid of [OpenVC].
 func VerifyOffline(text string, trust Trust, now time.Time) (Verdict, error) {
 	scanned, err := ParseAny(text)
 	if err != nil {
 		return Verdict{}, err
 	}
-	if scanned.Token == "" {
+	if scanned.Token == "" && scanned.Credential == "" {
 		return Verdict{}, fail.New(fail.Invalid, "no_token", "this is only the address of a certificate; without a server the whole text of the QR code is needed").
 			In("这只是查验网址；离线查验需要二维码的完整内容")
 	}
@@ -39,9 +40,12 @@ func VerifyOffline(text string, trust Trust, now time.Time) (Verdict, error) {
 	if scanned.Origin != "" && len(origins) > 0 && !slices.Contains(origins, scanned.Origin) {
 		found = append(found, ReasonWrongRegistry)
 	}
+	if scanned.Credential != "" {
+		return trust.verifyVC(v, scanned.Credential, now)
+	}
 	claims, key, err := OpenToken(scanned.Token, trust.Keys, time.Time{})
 	if err != nil {
-		found = append(found, trust.refusal(scanned.Token, err))
+		found = append(found, trust.refusal(string(scanned.Token), err))
 	}
 	if err == nil || errors.Is(err, jws.ErrDistrusted) {
 		v.KeyID = key.ID
@@ -52,6 +56,42 @@ func VerifyOffline(text string, trust Trust, now time.Time) (Verdict, error) {
 	return v, nil
 }
 
+// verifyVC is the part of VerifyOffline for a W3C credential. It brings its own
+// names, so that a directory adds only where the institution stands.
+func (t Trust) verifyVC(v Verdict, compact string, now time.Time) (Verdict, error) {
+	v.Form = TypVC
+	c, key, err := OpenVC(compact, t.Keys, now, jws.Limits{})
+	if code := fail.CodeOf(err); code == "credential_form" || code == "credential_not_yet_valid" {
+		return Verdict{}, err // says something of this verifier, nothing of the credential
+	}
+	var found []Reason
+	if err != nil {
+		found = append(found, t.refusal(compact, err))
+	}
+	if err == nil || errors.Is(err, jws.ErrDistrusted) {
+		v.KeyID, v.Handle = key.ID, c.Handle
+		if origins := t.origins(); len(origins) > 0 && !slices.Contains(origins, c.Origin) {
+			found = append(found, ReasonWrongRegistry)
+		}
+		_, v.Institution = t.face(c.Claims, key, now)
+		v.Certificate = c.face()
+		if v.Institution == nil {
+			v.Institution = &Issuer{Prefix: c.Claims.InstitutionPrefix()}
+		}
+		v.Institution.Name = c.Institution
+		found = append(found, t.status(&v, c.Claims, now)...)
+	}
+	v.Decide(found...)
+	return v, nil
+}
+
+// face is what the paper shows, as the credential says it.
+func (c Credential) face() *Face {
+	f := c.Claims.Face()
+	f.Occupation, f.Trade = c.OccupationName, c.TradeName
+	return &f
+}
+
 func (t Trust) origins() []string {
 	if len(t.Origins) == 0 && t.Directory != nil {
 		return []string{t.Directory.Origin}
@@ -59,8 +99,8 @@ func (t Trust) origins() []string {
 	return t.Origins
 }
 
-// refusal turns the error of OpenToken into a reason.
-func (t Trust) refusal(token Token, err error) Reason {
+// refusal turns the error of OpenToken or OpenVC into a reason.
+func (t Trust) refusal(compact string, err error) Reason {
 	switch {
 	case errors.Is(err, jws.ErrDistrusted):
 		return ReasonKeyDistrusted
@@ -69,7 +109,7 @@ func (t Trust) refusal(token Token, err error) Reason {
 	case !errors.Is(err, jws.ErrUnknownKey):
 		return ReasonBadSignature
 	}
-	kid, err := jws.PeekKID(string(token))
+	kid, err := jws.PeekKID(compact)
 	if err != nil {
 		return ReasonBadSignature
 	}

@@ -36,36 +36,40 @@ func ParseQRText(s string) (origin string, h Handle, t Token, err error) {
 }
 
 // Scanned is what a person may have in hand: a token with or without the
-// address it was printed under, or the address alone. Empty parts are unknown.
+// address it was printed under, the address alone, or a W3C credential. Empty
+// parts are unknown.
 type Scanned struct {
-	Origin string
-	Handle Handle
-	Token  Token
+	Origin     string
+	Handle     Handle
+	Token      Token
+	Credential string // a vc+jwt, for OpenVC; then the others are empty
 }
 
 // MaxScanned is the greatest length of a text for [ParseAny] in bytes.
 const MaxScanned = 8192
 
-// ParseAny reads a token, its digits, the whole text of a QR code, or the
-// address in front of '#' alone. White space around it does not count. It fails
-// with fail.Invalid (not_our_qr, bad_origin, bad_handle, bad_digits) or
-// fail.TooLarge. Nothing is verified.
+// ParseAny reads a token, its digits, the whole text of a QR code, the address
+// in front of '#' alone, a vc+jwt, or one as an EnvelopedVerifiableCredential or
+// its data: URL. White space around it does not count. It fails with
+// fail.Invalid (not_our_qr, bad_origin, bad_handle, bad_digits, bad_envelope,
+// no_signature, embedded_proof) or fail.TooLarge. Nothing is verified.
 func ParseAny(s string) (Scanned, error) {
 	if len(s) > MaxScanned {
 		return Scanned{}, fail.New(fail.TooLarge, "text_too_large", "the text of a QR code has at most %d characters", MaxScanned).In("二维码内容过长")
 	}
 	s = strings.TrimSpace(s)
 	switch {
+	case strings.HasPrefix(s, "{"):
+		return parseDocument(s)
+	case strings.HasPrefix(s, "data:"):
+		return parseEnvelope(s)
 	case strings.Contains(s, "://"):
 		return parseAddress(s)
 	case s != "" && strings.Trim(s, "0123456789") == "":
 		t, err := ParseDigits(s)
 		return Scanned{Token: t}, err
 	}
-	if !tokenShape(s) {
-		return Scanned{}, notOurs()
-	}
-	return Scanned{Token: Token(s)}, nil
+	return parseCompact(s)
 }
 
 func parseAddress(s string) (Scanned, error) {

@@ -14,9 +14,11 @@ const (
 	EN Lang = "en"
 )
 
-// Args fills the gaps in a sentence. Since is a civil date YYYY-MM-DD or empty.
+// Args fills the gaps in a sentence. Since is a civil date YYYY-MM-DD or empty;
+// Credential says that the sentence is about a W3C credential, not a QR code.
 type Args struct {
-	Since string
+	Since      string
+	Credential bool
 }
 
 type words struct{ zh, en string }
@@ -97,6 +99,17 @@ var sentences = map[Reason]struct{ say, next words }{
 	},
 }
 
+// credentialSentences take the place of the first lines that speak of a QR code.
+var credentialSentences = map[Reason]words{
+	ReasonBadSignature:  {"电子凭证内容被改动", "The content of the electronic credential was altered"},
+	ReasonUnknownKey:    {"不是本系统的电子凭证", "Not an electronic credential of this system"},
+	ReasonWrongRegistry: {"不是本系统的电子凭证", "Not an electronic credential of this system"},
+}
+
+// credentialNext is what to do about a credential whose key is not trusted any
+// more: there is no evidence of when it was signed, and a new one is to be had.
+var credentialNext = words{"请持证人重新下载电子凭证，或查验证书上的二维码", "Ask the holder to download the credential anew, or check the QR code on the certificate"}
+
 // Sentence returns what a verdict with the reason r says, as an official would.
 func Sentence(r Reason, lang Lang, args Args) string {
 	if day, err := time.Parse(time.DateOnly, args.Since); err == nil && r == ReasonCancelled {
@@ -104,6 +117,9 @@ func Sentence(r Reason, lang Lang, args Args) string {
 			return "Cancelled on " + day.Format("2 January 2006")
 		}
 		return "证书已于 " + day.Format("2006年1月2日") + " 注销"
+	}
+	if w, ok := credentialSentences[r]; ok && args.Credential {
+		return w.in(lang)
 	}
 	return sentences[r].say.in(lang)
 }
@@ -132,11 +148,12 @@ func (s InstitutionStatus) Text(lang Lang) string {
 
 // Standing returns the line under the institution's name: "发证时 已备案 · 现在
 // 已退出（不影响本证书）". The remark is there only for a certificate that is
-// valid although its institution is no longer filed.
+// valid although its institution is no longer filed. It is empty when no status
+// is known.
 func (v Verdict) Standing(lang Lang) string {
 	i := v.Institution
-	if i == nil {
-		return ""
+	if i == nil || i.StatusAtIssue == InstitutionUnknown && i.StatusNow == InstitutionUnknown {
+		return "" // nothing is recorded, or no directory is at hand
 	}
 	remark := v.Valid && i.StatusAtIssue == Filed && i.StatusNow != Filed && i.StatusNow != InstitutionUnknown
 	if lang == EN {

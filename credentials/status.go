@@ -241,6 +241,9 @@ func OpenStatusList(compact string, set jws.KeySet, now time.Time) (*StatusList,
 	if err != nil {
 		return nil, err
 	}
+	if err := distinctMembers(opened.Payload); err != nil {
+		return nil, err
+	}
 	var vc statusVC
 	if err := json.Unmarshal(opened.Payload, &vc); err != nil {
 		return nil, badList("the content is not a status list credential").Because(err)

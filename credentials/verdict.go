@@ -119,6 +119,9 @@ type Verdict struct {
 	Handle        Handle     `json:"handle,omitempty"`
 	LogIndex      *uint64    `json:"log_index,omitempty"` // entry of this version in the audit log
 	Receipt       string     `json:"receipt,omitempty"`   // 查验回执
+	// Form is "vc+jwt" when what was checked is a W3C credential, empty for a QR
+	// code, its address or facts.
+	Form string `json:"form,omitempty"`
 }
 
 // Decide sets Valid and Reasons from what was found: sorted, without repeats;
@@ -153,9 +156,14 @@ func (v Verdict) Band() Band { return v.First().Band() }
 func (v Verdict) Sentence(lang Lang) string { return Sentence(v.First(), lang, v.args()) }
 
 // Next returns what to do next.
-func (v Verdict) Next(lang Lang) string { return Next(v.First(), lang) }
+func (v Verdict) Next(lang Lang) string {
+	if v.Form == TypVC && v.First() == ReasonKeyDistrusted {
+		return credentialNext.in(lang)
+	}
+	return Next(v.First(), lang)
+}
 
-func (v Verdict) args() Args { return Args{Since: v.Since} }
+func (v Verdict) args() Args { return Args{Since: v.Since, Credential: v.Form == TypVC} }
 
 // MarshalJSON adds band, text and next to the fields.
 func (v Verdict) MarshalJSON() ([]byte, error) {

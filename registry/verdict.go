@@ -35,12 +35,16 @@ func (r *Registry) VerdictByHandle(ctx context.Context, handle string) (out cred
 	return out, err
 }
 
-// VerdictByToken checks whatever was read from a QR code: the whole text, the
-// digits, or the token. Invalid: the text is none of these.
+// VerdictByToken checks whatever was read from a QR code, the whole text, the
+// digits or the token, and a W3C credential in any form of credentials.ParseAny.
+// Invalid: the text is none of these.
 func (r *Registry) VerdictByToken(ctx context.Context, text string) (credentials.Verdict, error) {
 	scanned, err := credentials.ParseAny(text)
 	if err != nil {
 		return credentials.Verdict{}, err
+	}
+	if scanned.Credential != "" {
+		return r.verdictByCredential(ctx, scanned.Credential)
 	}
 	if scanned.Origin != "" && scanned.Origin != r.cfg.Origin {
 		return r.foreign(ctx)
@@ -110,25 +114,28 @@ func (r *Registry) verdictOnToken(rd kv.Reader, s credentials.Scanned, claims cr
 	if err != nil {
 		return credentials.Verdict{}, err
 	}
-	forged := func(reason credentials.Reason) credentials.Verdict {
-		out := credentials.Verdict{CheckedAt: now, Online: true}
-		if distrusted {
-			reason = credentials.ReasonKeyDistrusted
-		}
-		out.Decide(reason)
-		return out
-	}
 	if !ok || v.Number != claims.Number {
-		return forged(credentials.ReasonUnknownCertificate), nil
+		return notAsRegistered(credentials.ReasonUnknownCertificate, distrusted, now), nil
 	}
 	out, printed, err := r.verdictOn(rd, v, now)
 	if err != nil || out.First() == credentials.ReasonUnknownCertificate {
 		return out, err
 	}
 	if claims != printed || s.Handle != "" && s.Handle != v.Handle {
-		return forged(credentials.ReasonBadSignature), nil
+		return notAsRegistered(credentials.ReasonBadSignature, distrusted, now), nil
 	}
 	return out, nil
+}
+
+// notAsRegistered is the verdict on what carries a good signature and does not say
+// what the ledger says; from a distrusted key it is taken for a forgery.
+func notAsRegistered(reason credentials.Reason, distrusted bool, now time.Time) credentials.Verdict {
+	if distrusted {
+		reason = credentials.ReasonKeyDistrusted
+	}
+	out := credentials.Verdict{CheckedAt: now, Online: true}
+	out.Decide(reason)
+	return out
 }
 
 func unknownCertificate(now time.Time) credentials.Verdict {

@@ -162,7 +162,7 @@ func (s *Server) failed(c *fiber.Ctx, err error) error {
 }
 
 // apiPaths are never answered with a page.
-var apiPaths = []string{"/api/", "/keys/", "/.well-known/", "/status/", "/log/", "/directory.jws", "/openapi.json", "/healthz", "/readyz", "/metrics", "/static/"}
+var apiPaths = []string{"/api/", "/keys/", "/.well-known/", "/status/", "/log/", "/directory.jws", "/openapi.json", "/schemas/", "/contexts/", "/healthz", "/readyz", "/metrics", "/static/"}
 
 // wantsPage reports whether an error is to be read by a person.
 func wantsPage(c *fiber.Ctx) bool {

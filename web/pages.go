@@ -17,8 +17,8 @@ import (
 //go:embed templates/*.html static worker
 var embedded embed.FS
 
-var notAcceptable = fail.New(fail.Invalid, "not_acceptable", "this address answers text/html and application/json").
-	In("该地址只提供 text/html 和 application/json")
+var notAcceptable = fail.New(fail.Invalid, "not_acceptable", "this address answers text/html, application/json and application/vc+jwt").
+	In("该地址只提供 text/html、application/json 和 application/vc+jwt")
 
 // pageNames are the templates, one for each kind of page. Each fills the "main"
 // of layout.html.

@@ -99,8 +99,11 @@ func (v verdictView) Facts() (string, error) {
 func (s *Server) verdictByHandle(c *call) error {
 	c.fiber.Vary(fiber.HeaderAccept)
 	accept := c.fiber.Get(fiber.HeaderAccept)
+	if prefersCredential(accept) {
+		return s.credential(c)
+	}
 	if weight(accept, "text", "html") == 0 && weight(accept, "application", "json") == 0 {
-		return refusal{fiber.StatusNotAcceptable, notAcceptable}
+		return refusal{fiber.StatusNotAcceptable, notAcceptableFor(accept)}
 	}
 	handle, err := c.param("handle")
 	if err != nil {

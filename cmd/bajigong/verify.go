@@ -37,10 +37,11 @@ func (f *verifyFlags) offline() bool { return f.bundle != "" || len(f.jwks) > 0 
 func verifyCommand(w world) *cobra.Command {
 	var f verifyFlags
 	cmd := &cobra.Command{
-		Use:   "verify IMAGE|TEXT|-",
+		Use:   "verify IMAGE|FILE|TEXT|-",
 		Short: "查验证书，联网或离线 (check a certificate, with or without a server)",
 		Long: `verify 查验一份证书。IMAGE 为二维码的 PNG 或 JPEG 图片；TEXT 为二维码的完整内容、其中
-的数字或令牌；“-” 从标准输入读取（内容含姓名，不想留在命令历史中时用它）。
+的数字或令牌；FILE 为下载的电子凭证 (W3C VC, vc+jwt) 或含以上内容的文件；“-” 从标准输入
+读取（内容含姓名，不想留在命令历史中时用它）。
 
   联网  --server：由登记系统答复现在是否有效
   离线  --bundle（先用 verify fetch 保存的目录或文件），或 --jwks 加 --directory、--status。
@@ -85,7 +86,7 @@ Exit codes: 0 nothing speaks against it; 1 not valid; 3 nothing readable.`,
 	f.server.addURL(flags, w)
 	flags.StringVar(&f.bundle, "bundle", "", "verify fetch 保存的目录或文件 (folder or file saved by verify fetch)")
 	flags.StringVar(&f.pin, "pin", "", "公钥指纹，--bundle 中的公钥须与之相符 (fingerprint that the keys of the bundle must have)")
-	flags.StringArrayVar(&f.jwks, "jwks", nil, "公钥文件，可多次；含 qr，核对目录和状态清单还需 directory、status (JWK sets)")
+	flags.StringArrayVar(&f.jwks, "jwks", nil, "公钥文件，可多次；含 qr（电子凭证为 vc），核对目录和状态清单还需 directory、status (JWK sets)")
 	flags.StringVar(&f.directory, "directory", "", "目录文件 directory.jws (signed directory)")
 	flags.StringArrayVar(&f.statuses, "status", nil, "状态清单文件，可多次 (status lists)")
 	flags.BoolVar(&f.asJSON, "json", false, "输出 JSON (print JSON)")
@@ -123,7 +124,7 @@ func scannedText(w world, arg string) (string, error) {
 		return credentials.DecodeImage(bytes.NewReader(b))
 	}
 	if len(b) > credentials.MaxScanned {
-		return "", fail.New(fail.Invalid, "bad_image", "this is neither a PNG or JPEG image nor the text of a QR code").In("这既不是 PNG 或 JPEG 图片，也不是二维码的内容")
+		return "", fail.New(fail.Invalid, "bad_image", "this is neither a PNG or JPEG image nor the text of a QR code nor a credential").In("这既不是 PNG 或 JPEG 图片，也不是二维码的内容或电子凭证")
 	}
 	return strings.TrimSpace(string(b)), nil
 }
@@ -154,7 +155,13 @@ func verifyOnline(ctx context.Context, w world, f verifyFlags, text string) erro
 }
 
 func verifyOffline(w world, f verifyFlags, text string) error {
-	t, err := f.trust(w)
+	needed := jws.QR
+	if scanned, err := credentials.ParseAny(text); err != nil {
+		return err
+	} else if scanned.Credential != "" {
+		needed = jws.VC
+	}
+	t, err := f.trust(w, needed)
 	if err != nil {
 		return err
 	}
@@ -180,9 +187,9 @@ type trusted struct {
 	bundle []credentials.PartAge
 }
 
-// trust reads the files. Keys for the code alone suffice; directory and status
-// lists are taken only with a good signature.
-func (f *verifyFlags) trust(w world) (trusted, error) {
+// trust reads the files. Keys for what is to be checked, a code or a credential,
+// suffice; directory and status lists are taken only with a good signature.
+func (f *verifyFlags) trust(w world, needed jws.Purpose) (trusted, error) {
 	var out trusted
 	keys, err := f.bundled(w, &out)
 	if err != nil {
@@ -192,7 +199,10 @@ func (f *verifyFlags) trust(w world) (trusted, error) {
 		return trusted{}, err
 	}
 	out.Keys = keys
-	if len(keys.Keys(jws.QR)) == 0 {
+	if len(keys.Keys(needed)) == 0 && needed == jws.VC {
+		return out, fail.New(fail.Invalid, "no_vc_keys", "there are no keys for credentials (/keys/vc.json); update an older bundle with verify fetch").In("没有电子凭证公钥（/keys/vc.json）；较早保存的离线资料请用 verify fetch 更新")
+	}
+	if len(keys.Keys(needed)) == 0 {
 		return out, fail.New(fail.Invalid, "no_qr_keys", "none of the --jwks files has keys for QR codes (/keys/qr.json)").In("公钥文件中没有二维码公钥（/keys/qr.json）")
 	}
 	if f.directory != "" {

@@ -77,7 +77,7 @@ func TestFetchRefusesAnotherRegister(t *testing.T) {
 	if mustRead(t, filepath.Join(dir, "keys-qr.json")) != keys {
 		t.Error("the keys were replaced")
 	}
-	for _, f := range []string{"keys-qr.json", "keys-directory.json", "keys-status.json"} {
+	for _, f := range []string{"keys-qr.json", "keys-vc.json", "keys-directory.json", "keys-status.json"} {
 		if err := os.Remove(filepath.Join(dir, f)); err != nil {
 			t.Fatal(err)
 		}

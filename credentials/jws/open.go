@@ -123,6 +123,25 @@ func PeekKID(compact string) (string, error) {
 	return h.KID, err
 }
 
+// PeekType returns the header member typ of a compact JWS without verifying
+// anything, "" when it has none or its header is not one of ours. It serves to
+// tell which kind of text somebody has in hand, never to trust it.
+func PeekType(compact string) string {
+	head, _, _ := strings.Cut(compact, ".")
+	if len(head) > 2*maxHeader {
+		return ""
+	}
+	b, err := decodePart(head)
+	if err != nil {
+		return ""
+	}
+	h, err := parseHeader(b)
+	if err != nil {
+		return ""
+	}
+	return h.Typ
+}
+
 // signatureChars is the length of a 64-byte ES256 signature (RFC 7518 §3.4) in
 // base64url.
 const signatureChars = 86
