@@ -517,7 +517,7 @@ func (c scriptCase) said(trusts []scriptTrust) map[string]any {
 	}
 	out["basis"] = map[string]any{"zh": v.Basis(ZH), "en": v.Basis(EN)}
 	var standing any
-	if v.Institution != nil {
+	if v.Standing(ZH) != "" {
 		standing = map[string]any{"zh": v.Standing(ZH), "en": v.Standing(EN)}
 	}
 	return map[string]any{"verdict": out, "standing": standing}
@@ -615,6 +615,13 @@ func (c *scriptCorpus) compare(got scriptAnswers) {
 	reasons := map[Reason]int{}
 	valid := 0
 	for i, one := range c.Cases {
+		if scanned, err := ParseAny(one.Text); err == nil && scanned.Credential != "" {
+			// The module checks codes; a text of the type of a credential is none to it.
+			if v, _ := got.Answers[i]["verdict"].(map[string]any); v != nil && v["band"] != string(Bad) {
+				t.Errorf("%s: the module answers %v", one.name, v)
+			}
+			continue
+		}
 		want := one.said(c.Trusts)
 		if errors, ok := want["error"].(string); ok && got.Answers[i]["error"] != nil && sameError(errors, fmt.Sprint(got.Answers[i]["error"])) {
 			continue

@@ -110,6 +110,7 @@ type Verdict struct {
 	Since       string    `json:"since,omitempty"` // civil date from which the first reason holds
 	Certificate *Face     `json:"certificate,omitempty"`
 	Institution *Issuer   `json:"institution,omitempty"`
+	National    *National `json:"national,omitempty"` // where its report to the national query stands; online only
 	CheckedAt   time.Time `json:"checked_at"`
 	Online      bool      `json:"online"`
 	// StatusChecked is the time as of which the status is known: when checked

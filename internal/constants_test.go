@@ -80,6 +80,7 @@ var numbersAllowed = map[string]string{
 	"standards/eligibility/years.go m == 6":                           "months with 30 days",
 	"standards/eligibility/years.go m == 9":                           "months with 30 days",
 	"standards/eligibility/years.go m == 11":                          "months with 30 days",
+	"registry/recent.go recentValues":                                 "memory of one process",
 	"registry/account.go KeyLifeMax":                                  "life of an API key, a matter of security",
 	"registry/account.go KeyLifeDefault":                              "life of an API key, a matter of security",
 	"registry/allocate.go piece":                                      "records of one read",

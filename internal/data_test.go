@@ -32,6 +32,8 @@ var embedded = []struct {
 	{"standards/data/catalogue.json", catalogueFile},
 	{"web/templates/*.html", nil}, // pages, no data
 	{"web/static/*", nil},
+	{"web/static", nil}, // style, icon and modules
+	{"web/worker", nil},
 	{"credentials/vocab/*", nil}, // what our own terms mean, no data
 }
 

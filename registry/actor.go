@@ -102,13 +102,16 @@ const (
 	SuperviseOutside     Action = "report as external supervisor"
 	ImportPast           Action = "import the past" // 历史数据
 	ManageKeyRing        Action = "manage the key ring"
+	ReportNationally     Action = "report to the national query"            // 上报: make, take and follow the file
+	ReadNational         Action = "read reports to the national query"      // without personal data
+	ConfirmQueryable     Action = "record that certificates can be queried" // 可查询; the issuer only where a rule file lets it
 )
 
 // Actions lists every action, for the table test of may.
 func Actions() []Action {
 	return []Action{ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, RunSessions, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals,
 		ReadCertificate, VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere,
-		ManagePosts, FilePosts, ReadPosts, ReadPerson, UseClaims, ReadClaim, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, AnswerInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseInside, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ManageKeyRing}
+		ManagePosts, FilePosts, ReadPosts, ReadPerson, UseClaims, ReadClaim, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, AnswerInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseInside, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ManageKeyRing, ReportNationally, ReadNational, ConfirmQueryable}
 }
 
 // Object is what an action is about. Empty fields belong to nobody.
@@ -152,13 +155,13 @@ func allowed(by Actor, do Action, about Object) bool {
 	if by.has(RoleAuthority) && governs(by.Region, about.Region) {
 		switch do {
 		case ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals, ReadCertificate,
-			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, FilePosts, ReadPosts, ReadPerson, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast:
+			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, FilePosts, ReadPosts, ReadPerson, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ReportNationally, ReadNational, ConfirmQueryable:
 			return true
 		}
 	}
 	if by.has(RoleInstitution) && by.Organisation != "" && by.Organisation == about.Institution {
 		switch do {
-		case ReadInstitution, RunSessions, ReadSession, ReadCandidates, DecideAppeals, ReadCertificate, CancelCertificate, ReissueCertificate, RegisterElsewhere, ManagePosts, ReadPosts, FileNorms, ReadInspection, AnswerInspection, ApplyForFiling, ReadCase, AnswerCase, AnswerAssessment, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseInside, ApproveCorrection:
+		case ReadInstitution, RunSessions, ReadSession, ReadCandidates, DecideAppeals, ReadCertificate, CancelCertificate, ReissueCertificate, RegisterElsewhere, ManagePosts, ReadPosts, FileNorms, ReadInspection, AnswerInspection, ApplyForFiling, ReadCase, AnswerCase, AnswerAssessment, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseInside, ApproveCorrection, ReportNationally, ReadNational, ConfirmQueryable:
 			return true
 		}
 	}
@@ -170,7 +173,7 @@ func allowed(by Actor, do Action, about Object) bool {
 	}
 	if by.has(RoleAuditor) && governs(by.Region, about.Region) {
 		switch do {
-		case ReadInstitution, ReadSession, ReadCertificate, ReadClaim, ReadEvents, CheckRegister, ReadReview, ReadInspection, ReadCase, ReadStatistics, ReadExaminer, ReadMassChange:
+		case ReadInstitution, ReadSession, ReadCertificate, ReadClaim, ReadEvents, CheckRegister, ReadReview, ReadInspection, ReadCase, ReadStatistics, ReadExaminer, ReadMassChange, ReadNational:
 			return true
 		}
 	}

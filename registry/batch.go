@@ -6,6 +6,7 @@ import (
 
 	"bajigong/evaluators/signs"
 	"bajigong/internal/fail"
+	"bajigong/registry/uploads"
 	"bajigong/standards"
 )
 
@@ -65,6 +66,14 @@ type Batch struct {
 	AbortedZH    string     `json:"aborted_zh,omitempty"`
 	// People is what the signs counted of its holders while it was signed.
 	People *signs.PeopleFigures `json:"people,omitempty"`
+	// National are its reports to the national query, by runs of rows.
+	National []uploads.Part `json:"national,omitempty"`
+}
+
+// unreported reports whether certificates of the batch have not all been sent to
+// the national query.
+func (b Batch) unreported() bool {
+	return b.State == BatchPublished && !uploads.Reported(b.National, b.SignedRow)
 }
 
 // StartBatch is the rule for beginning to issue: after the last day of

@@ -12,6 +12,7 @@ import (
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
 	"bajigong/registry/policy"
+	"bajigong/registry/uploads"
 	"bajigong/standards"
 )
 
@@ -57,6 +58,9 @@ type Certificate struct {
 	// filing is known here; nil when it is not asserted.
 	Entitlement *evaluators.Entitlement `json:"entitlement,omitempty"`
 	LogIndex    uint64                  `json:"log_index"` // the entry of its current version
+	// Queryable is the first day on which the national query has it, as stated by
+	// who registered it from elsewhere; of what is issued here the reports say it.
+	Queryable standards.Date `json:"queryable,omitempty"`
 }
 
 // CertificateStatus is what a certificate is worth, apart from its versions.
@@ -195,32 +199,43 @@ func (r *Registry) paper(rd kv.Reader, number string, n int) (Paper, error) {
 	return p, err
 }
 
+// publicCertificate loads a certificate that exists for the public.
+func (r *Registry) publicCertificate(rd kv.Reader, number string) (Certificate, time.Time, error) {
+	c, _, received, err := r.publicOfBatch(rd, number)
+	return c, received, err
+}
+
+// publicOfBatch is publicCertificate with the certificate's batch; none when it was
+// not issued here.
+func (r *Registry) publicOfBatch(rd kv.Reader, number string) (c Certificate, b Batch, received time.Time, err error) {
+	c, ok, err := certificates.Get(rd, kv.Key(number))
+	if err != nil {
+		return c, b, received, err
+	}
+	if ok {
+		if b, ok, received, err = publicIn(rd, c); err != nil || ok {
+			return c, b, received, err
+		}
+	}
+	return Certificate{}, Batch{}, time.Time{}, notFound("certificate", "证书", number)
+}
+
 // public reports whether a certificate can be seen outside its batch. Issued
 // here, it can only when its whole batch was published.
 func (r *Registry) public(rd kv.Reader, c Certificate) (ok bool, received time.Time, err error) {
-	if c.Origin != OriginHere {
-		return true, c.Created, nil
-	}
-	b, err := need(rd, batches, kv.Key(c.Batch), "batch", "发证批次", c.Batch)
-	if err != nil || b.State != BatchPublished {
-		return false, time.Time{}, err
-	}
-	return true, *b.Published, nil
+	_, ok, received, err = publicIn(rd, c)
+	return ok, received, err
 }
 
-// publicCertificate loads a certificate that exists for the public.
-func (r *Registry) publicCertificate(rd kv.Reader, number string) (Certificate, time.Time, error) {
-	c, ok, err := certificates.Get(rd, kv.Key(number))
-	if err != nil {
-		return c, time.Time{}, err
+func publicIn(rd kv.Reader, c Certificate) (b Batch, ok bool, received time.Time, err error) {
+	if c.Origin != OriginHere {
+		return b, true, c.Created, nil
 	}
-	if ok {
-		var received time.Time
-		if ok, received, err = r.public(rd, c); err != nil || ok {
-			return c, received, err
-		}
+	b, err = need(rd, batches, kv.Key(c.Batch), "batch", "发证批次", c.Batch)
+	if err != nil || b.State != BatchPublished {
+		return b, false, time.Time{}, err
 	}
-	return Certificate{}, time.Time{}, notFound("certificate", "证书", number)
+	return b, true, *b.Published, nil
 }
 
 // Issued is a certificate as its institution and the authority see it.
@@ -238,6 +253,9 @@ type Issued struct {
 	// Corrections are those of this certificate, the oldest first. They are in
 	// the view of one certificate alone, not in lists.
 	Corrections []CorrectionRequest `json:"corrections,omitempty"`
+	// National is where it stands in the national query; in the view of one
+	// certificate alone, and of one from elsewhere only when its source said.
+	National *uploads.Standing `json:"national,omitempty"`
 }
 
 func (r *Registry) issuedView(rd kv.Reader, c Certificate, received time.Time) (Issued, error) {
@@ -264,7 +282,7 @@ func (r *Registry) CertificateByNumber(ctx context.Context, by Actor, number str
 		return out, err
 	}
 	err = r.view(ctx, func(rd kv.Reader, _ time.Time) error {
-		c, received, err := r.publicCertificate(rd, key)
+		c, b, received, err := r.publicOfBatch(rd, key)
 		if err != nil {
 			return err
 		}
@@ -273,6 +291,13 @@ func (r *Registry) CertificateByNumber(ctx context.Context, by Actor, number str
 		}
 		if out, err = r.issuedView(rd, c, received); err != nil {
 			return err
+		}
+		standing, _, err := r.nationalOf(rd, c, b)
+		if err != nil {
+			return err
+		}
+		if c.Origin == OriginHere || c.Queryable != "" {
+			out.National = &standing
 		}
 		out.Corrections, err = correctionsOf(rd, c.Number)
 		return err
@@ -368,6 +393,9 @@ func (r *Registry) ChangeCertificate(ctx context.Context, by Actor, number strin
 			return err
 		}
 		if err := r.setStatus(tx, c); err != nil {
+			return err
+		}
+		if err := r.nationalAfterChange(tx, []Certificate{c}, uploads.Change(in.Kind)); err != nil {
 			return err
 		}
 		changeToCount(tx, c)

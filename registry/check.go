@@ -47,6 +47,9 @@ const CheckMaxProblems = 1000
 //  9. credit scores are those of the ledger of events
 //  10. a certificate's status is that to which its changes lead, and each mass
 //     change has changed and given back as many certificates as it says
+//  11. every row of a report to the national query is a public certificate, which
+//     is in no other report without a receipt; reports, batches and certificates
+//     agree on where they stand
 func (r *Registry) Check(ctx context.Context, by Actor, progress func(part string)) (CheckReport, error) {
 	if err := may(by, CheckRegister, Object{Region: r.cfg.Region}); err != nil {
 		return CheckReport{}, err
@@ -63,7 +66,7 @@ func (r *Registry) Check(ctx context.Context, by Actor, progress func(part strin
 	}{
 		{"indexes", c.indexes}, {"certificates", c.certificates}, {"status lists", c.strayBits},
 		{"sealed blocks", c.sealed}, {"claims", c.claims}, {"cases", c.cases}, {"audit log", c.log}, {"credit", c.credit},
-		{"statistics", c.statistics},
+		{"statistics", c.statistics}, {"national query", c.national},
 	}
 	for _, part := range parts {
 		if progress != nil {
@@ -97,7 +100,7 @@ func (c *check) say(problem string) { c.problem("%s", problem) }
 func (c *check) indexes() error {
 	for _, table := range []func(kv.Reader, func(string)) error{
 		accounts.Check, apiKeys.Check, institutions.Check, filings.Check, decisions.Check, occupations.Check, sessions.Check,
-		candidates.Check, roster.Check, appeals.Check, batches.Check, certificates.Check, versions.Check, appointments.Check, apprentices.Check, claims.Check, requests.Check, norms.Check, signDays.Check, signPeople.Check, reviews.Check, examDays.Check, draws.Check, drawPopulations.Check, inspections.Check, applications.Check, caseRecords.Check, publications.Check, creditEvents.Check, creditSums.Check, creditReviews.Check, stars.Check, taskLists.Check, taskEntries.Check, integrityFiles.Check, examinerCards.Check, examinerTies.Check, arrangements.Check, arrangementsPast.Check, supervisionReports.Check, massChanges.Check, correctionRequests.Check, pastRuns.Check, pastPages.Check,
+		candidates.Check, roster.Check, appeals.Check, batches.Check, certificates.Check, versions.Check, appointments.Check, apprentices.Check, claims.Check, requests.Check, norms.Check, signDays.Check, signPeople.Check, reviews.Check, examDays.Check, draws.Check, drawPopulations.Check, inspections.Check, applications.Check, caseRecords.Check, publications.Check, creditEvents.Check, creditSums.Check, creditReviews.Check, stars.Check, taskLists.Check, taskEntries.Check, integrityFiles.Check, examinerCards.Check, examinerTies.Check, arrangements.Check, arrangementsPast.Check, supervisionReports.Check, massChanges.Check, correctionRequests.Check, pastRuns.Check, pastPages.Check, nationalUploads.Check, nationalFiles.Check, nationalRows.Check,
 	} {
 		if err := table(c.rd, c.say); err != nil {
 			return err

@@ -119,15 +119,23 @@ func (r *Registry) decideClaim(rd kv.Reader, by Actor, q claimQuery, now time.Ti
 	if d.claims, err = personClaims(rd, c.Person); err != nil {
 		return d, err
 	}
-	d.basis = claimBasis{Received: received, Facts: q.facts}
+	national, facts, err := r.nationalFacts(rd, d.policy, c, q.facts, now)
+	if err != nil {
+		return d, err
+	}
+	d.basis = claimBasis{Received: received, Facts: facts}
 	var own []policy.Certificate
 	for _, h := range held {
 		d.basis.Certificates = append(d.basis.Certificates, h.Number)
 		own = append(own, claimed(h.Certificate, h.Status))
 	}
-	past, facts := pastClaims(d.policy, d.claims, "", q.facts)
+	past, facts := pastClaims(d.policy, d.claims, "", facts)
+	asked := claimed(c, c.Status)
+	if national && asked.State == policy.CertificateValid {
+		asked.State = policy.CertificateNotQueryable
+	}
 	d.basis.Decision = d.policy.Evaluate(policy.Input{Now: now, Received: received, Payer: by.Organisation,
-		Certificate: claimed(c, c.Status), Others: own, Claims: past, Facts: facts})
+		Certificate: asked, Others: own, Claims: past, Facts: facts})
 	return d, nil
 }
 

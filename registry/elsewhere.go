@@ -30,6 +30,9 @@ type Elsewhere struct {
 	Issued          standards.Date  `json:"issued"`
 	InstitutionName string          `json:"institution_name"`
 	Mode            policy.Mode     `json:"mode"` // exam when empty
+	// Queryable is the first day on which the national query 全国联网查询 has it, as
+	// the source states; empty when it is not known.
+	Queryable standards.Date `json:"queryable,omitempty"`
 }
 
 // arrival is a checked Elsewhere.
@@ -157,6 +160,8 @@ func (r *Registry) checkArrival(e Elsewhere, today standards.Date) (a arrival, b
 		"发证机构名称应为 1 至 100 个字", "the name of the institution has 1 to 100 characters")
 	need(len([]rune(e.OccupationName)) <= 60 && len([]rune(e.TradeName)) <= 60, "occupation_name", "length", "职业、工种名称不超过 60 个字", "occupation and trade have at most 60 characters")
 	need(e.Mode == "" || e.Mode.Known(), "mode", "unknown", "取得方式不在列表中", "the mode is not one of the list")
+	need(e.Queryable == "" || e.Queryable.Valid() && e.Queryable <= today && e.Queryable >= e.Issued, "queryable", "date",
+		"全国查询日期应不早于发证日期、不晚于今天", "the day of the national query is not before issue and not after today")
 	if a.number.Personal() {
 		a.paper.Number = a.number.Text
 	}
@@ -180,7 +185,7 @@ func (r *Registry) arrive(tx kv.Tx, by Actor, a arrival) (Certificate, error) {
 		Number: a.key, Kind: a.number.Kind, Origin: OriginElsewhere, Mode: a.in.Mode, Person: a.person,
 		InstitutionName: strings.TrimSpace(a.in.InstitutionName), Region: by.Region,
 		Occupation: o.Code, OccupationName: strings.TrimSpace(a.in.OccupationName), TradeName: strings.TrimSpace(a.in.TradeName),
-		Level: a.in.Level, Issued: a.in.Issued, Created: tx.Now(), Versions: 1, Status: CertificateValid,
+		Level: a.in.Level, Issued: a.in.Issued, Created: tx.Now(), Versions: 1, Status: CertificateValid, Queryable: a.in.Queryable,
 	}
 	if c.Mode == "" {
 		c.Mode = policy.ModeExam

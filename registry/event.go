@@ -106,6 +106,12 @@ const (
 	PastImportEnded       EventKind = "past_import_ended" // a whole file
 	KeysChanged           EventKind = "keys_changed"      // of the key ring
 	CodesResigned         EventKind = "codes_resigned"    // one page
+	NationalMade          EventKind = "national_upload_made"
+	NationalFileTaken     EventKind = "national_upload_file_taken" // with full document numbers
+	NationalSent          EventKind = "national_upload_sent"
+	NationalWithdrawn     EventKind = "national_upload_withdrawn"
+	NationalReceived      EventKind = "national_upload_receipt"
+	NationalQueryable     EventKind = "national_upload_queryable"
 )
 
 // Event is one change as the audit log keeps it. Its stored bytes are hashed,

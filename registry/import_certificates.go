@@ -21,7 +21,7 @@ import (
 )
 
 // PastCertificateColumns are the columns of a file of certificates issued
-// before: the eleven of the upload to the national exchange, and two that may be
+// before: the eleven of the upload to the national exchange, and three that may be
 // added. The first name of each is the one templates use.
 var PastCertificateColumns = []sheet.Column{
 	{Name: "姓名", Also: []string{"name"}, Required: true},
@@ -37,11 +37,12 @@ var PastCertificateColumns = []sheet.Column{
 	{Name: "发证机构", Also: []string{"发证机构名称", "发证单位", "issuer"}},
 	{Name: "职业编码", Also: []string{"职业代码", "occupation_code"}},
 	{Name: "取得方式", Also: []string{"mode"}},
+	{Name: "全国查询日期", Also: []string{"可查询日期", "queryable"}},
 }
 
 // pastColumns are the columns for the fields of an Elsewhere.
 var pastColumns = map[string]string{"number": "证书编号", "name": "姓名", "document_kind": "证件类型", "document": "证件号码", "level": "职业技能等级",
-	"issued": "发证日期", "institution_name": "评价机构", "occupation_name": "职业名称", "mode": "取得方式"}
+	"issued": "发证日期", "institution_name": "评价机构", "occupation_name": "职业名称", "mode": "取得方式", "queryable": "全国查询日期"}
 
 // pastRow is one row of the file, read. A row with faults has nothing else that
 // may be used but row and, when it could be read, the number.
@@ -129,6 +130,10 @@ func (r *Registry) readPast(row sheet.Row, faults []fail.Field, names pastNames,
 	out.faults = append(out.faults, bad...)
 	if e.Mode, err = parseMode(row.Get("取得方式")); err != nil {
 		wrong("取得方式", err)
+	}
+	if text := row.Get("全国查询日期"); text != "" {
+		e.Queryable, err = standards.ParseDate(text)
+		wrong("全国查询日期", err)
 	}
 	out.arrival, bad = r.checkArrival(e, today)
 	for _, f := range bad {
@@ -690,6 +695,7 @@ func (f *pastFilings) certificate(row *pastRow) (Certificate, error) {
 		InstitutionName: strings.TrimSpace(row.in.InstitutionName), IssuerName: row.issuer, Region: f.region,
 		Occupation: row.occupation.Code, OccupationName: row.in.OccupationName, Trade: row.trade, TradeName: row.in.TradeName,
 		Level: row.in.Level, Issued: row.in.Issued, Created: f.tx.Now(), Versions: 1, Status: CertificateValid,
+		Queryable: row.in.Queryable,
 	}
 	if row.number.Parts == nil {
 		return c, nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bajigong/internal/kv"
+	"bajigong/registry/uploads"
 )
 
 // RunMassChange does what is left of an approved or undone mass change, page by
@@ -185,6 +186,9 @@ func (r *Registry) putMassPage(tx kv.Tx, by Actor, m MassChange, kind EventKind,
 		changeToCount(tx, c)
 	}
 	if err := r.setStatuses(tx, page); err != nil {
+		return err
+	}
+	if err := r.nationalAfterChange(tx, page, uploads.Change(first.Kind)); err != nil {
 		return err
 	}
 	return certificates.PutMany(tx, page)

@@ -89,3 +89,10 @@ func certificatesInFull(tx kv.Tx, rng kv.Range) ([]byte, error) {
 		return nil
 	})
 }
+
+// batchesToReport gives the batches of a store that knew no reports to the national
+// query their place among those that are to be reported.
+func batchesToReport(tx kv.Tx, cursor []byte) (next []byte, done bool, err error) {
+	next, err = batches.Reindex(tx, kv.Range{From: cursor, Limit: bulkPage})
+	return next, next == nil, err
+}

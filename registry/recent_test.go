@@ -12,6 +12,7 @@ import (
 	"bajigong/evaluators"
 	"bajigong/registry"
 	"bajigong/registry/registrytest"
+	"bajigong/registry/uploads"
 )
 
 // TestVerdictsAreNotRememberedTooLong asks one process that remembers verdicts
@@ -20,6 +21,13 @@ func TestVerdictsAreNotRememberedTooLong(t *testing.T) {
 	e := registrytest.New(t)
 	by := e.MustAdmit(1)
 	issued := e.MustCertificates(by, 0, 4)
+	var upload registry.NationalUpload
+	report := func(fn func() (registry.NationalUpload, error)) func() error {
+		return func() (err error) {
+			upload, err = fn()
+			return err
+		}
+	}
 	change := func(kind registry.ChangeKind, i int) func() error {
 		return func() error {
 			_, err := e.ChangeCertificate(bg, e.Authority, issued[i].Number, registry.NewChange{Kind: kind, Document: "文1", Reason: "核查"})
@@ -48,6 +56,25 @@ func TestVerdictsAreNotRememberedTooLong(t *testing.T) {
 		do   func() error
 	}{
 		{"nothing", func() error { return nil }},
+		{"reported", report(func() (registry.NationalUpload, error) {
+			return e.MakeNationalUpload(bg, by.Actor, registry.NewNationalUpload{Session: issued[0].Session})
+		})},
+		{"sent", report(func() (registry.NationalUpload, error) {
+			return e.MarkNationalSent(bg, by.Actor, upload.ID, reference("上报 1"))
+		})},
+		{"one returned", report(func() (registry.NationalUpload, error) {
+			return e.RecordNationalReceipt(bg, by.Actor, upload.ID, registry.NewNationalReceipt{NewNationalStep: reference("回执 1"),
+				Rows: []uploads.ReturnedRow{{Row: 2, Reason: "姓名有误"}}})
+		})},
+		{"queryable", report(func() (registry.NationalUpload, error) {
+			return e.ConfirmNationalQueryable(bg, e.Authority, upload.ID, reference("截图 1"))
+		})},
+		{"the returned one reported again", report(func() (registry.NationalUpload, error) {
+			return e.MakeNationalUpload(bg, by.Actor, registry.NewNationalUpload{Session: issued[0].Session})
+		})},
+		{"and sent", report(func() (registry.NationalUpload, error) {
+			return e.MarkNationalSent(bg, by.Actor, upload.ID, reference("上报 2"))
+		})},
 		{"suspend", change(registry.ChangeSuspend, 0)},
 		{"resume", change(registry.ChangeResume, 0)},
 		{"cancel", change(registry.ChangeCancel, 0)},
@@ -97,7 +124,7 @@ func TestVerdictsAreNotRememberedTooLong(t *testing.T) {
 					if !reflect.DeepEqual(got, want) {
 						t.Errorf("after %q, certificate %d by %s:\n%+v\nwant\n%+v", s.name, i, name, got, want)
 					}
-					seen[fmt.Sprint(got.Reasons, got.Institution)] = true
+					seen[fmt.Sprint(got.Reasons, got.Institution, got.National)] = true
 				}
 			}
 		}

@@ -91,7 +91,8 @@ func New(db *kv.DB, cfg Config) (*Registry, error) {
 // Migrations are the schema's steps, oldest first. They are appended to, never
 // edited.
 func Migrations() []kv.Migration {
-	return []kv.Migration{{Name: "institutions in full", Step: institutionsInFull}}
+	return []kv.Migration{{Name: "institutions in full", Step: institutionsInFull},
+		{Name: "batches to report to the national query", Step: batchesToReport}}
 }
 
 // Config returns what the registry was made with.

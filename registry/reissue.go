@@ -232,6 +232,9 @@ func (r *Registry) endVersion(ctx context.Context, by Actor, s signed, d standar
 		if err := remember(tx, by, c.Number); err != nil {
 			return err
 		}
+		if err := r.nationalAfterChange(tx, []Certificate{c}, in.reported()); err != nil {
+			return err
+		}
 		return r.setStatus(tx, c)
 	})
 }

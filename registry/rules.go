@@ -15,6 +15,7 @@ import (
 	"bajigong/evaluators/signs"
 	"bajigong/internal/rulefile"
 	"bajigong/registry/locks"
+	"bajigong/registry/uploads"
 	"bajigong/standards/eligibility"
 )
 
@@ -32,7 +33,8 @@ type Rules struct {
 	Targets     rulefile.Set[figures.Targets]
 	People      rulefile.Set[examiners.Rules] // examiners, exam staff and supervisors
 	Corrections rulefile.Set[corrections.Rules]
-	Locks       rulefile.Set[locks.Rules] // how long a reserved claim stands
+	Locks       rulefile.Set[locks.Rules]   // how long a reserved claim stands
+	National    rulefile.Set[uploads.Rules] // reports to the national query
 }
 
 // EmbeddedRules returns the files that come with the product.
@@ -74,6 +76,9 @@ func EmbeddedRules() (r Rules, err error) {
 		return r, err
 	}
 	if r.Locks, err = locks.Embedded(); err != nil {
+		return r, err
+	}
+	if r.National, err = uploads.Embedded(); err != nil {
 		return r, err
 	}
 	return r, nil
@@ -134,6 +139,9 @@ func (r Rules) With(own fs.FS) (Rules, error) {
 		return r, err
 	}
 	if r.Locks, err = overlay(r.Locks, own, "locks"); err != nil {
+		return r, err
+	}
+	if r.National, err = overlay(r.National, own, "national"); err != nil {
 		return r, err
 	}
 	return r, nil

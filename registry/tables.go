@@ -77,6 +77,9 @@ import (
 //	corrections              id                               CorrectionRequest
 //	past_runs                import                           PastRun (file of the past: its cursor)
 //	past_pages               import, run, first row           PastPage (findings)
+//	national_uploads         id                               NationalUpload
+//	national_files           upload                           nationalFile (its rows, by number and version)
+//	national_rows            number                           nationalRow (who differs from its batch)
 //	requests                 actor, route, key                Request (Idempotency-Key, 30 days)
 //	norms                    id                               standards.Norm (评价规范, one version)
 //	events, log_*            see registry/auditlog
@@ -134,6 +137,9 @@ const (
 	tablePastPages        kv.Table = "past_pages"
 	tableRequests         kv.Table = "requests"
 	tableNorms            kv.Table = "norms"
+	tableNationalUploads  kv.Table = "national_uploads"
+	tableNationalFiles    kv.Table = "national_files"
+	tableNationalRows     kv.Table = "national_rows"
 
 	// indexes: entry key → primary key
 	indexKeysByAccount             kv.Table = "api_keys_by_account"         // account, id
@@ -197,6 +203,10 @@ const (
 	indexRequestsByExpiry          kv.Table = "requests_by_expiry"          // expiry, actor, route, key
 	indexNormsByInstitution        kv.Table = "norms_by_institution"        // institution, id
 	indexNormsBySeries             kv.Table = "norms_by_series"             // series, version
+	indexNationalByInstitution     kv.Table = "national_by_institution"     // institution, made, id
+	indexNationalWaiting           kv.Table = "national_waiting"            // institution, data type, number: waits for a report
+	indexBatchesUnreported         kv.Table = "batches_unreported"          // date of issue, id: published, not all sent to the national query
+	indexBatchesUnreportedOf       kv.Table = "batches_unreported_of"       // institution, date of issue, id: the same
 )
 
 var (
@@ -294,6 +304,18 @@ var (
 				return [][]byte{kv.Key(b.ID)}
 			}},
 			{Table: indexBatchesBySession, Keys: func(b Batch) [][]byte { return [][]byte{kv.Key(b.Session, b.ID)} }},
+			{Table: indexBatchesUnreported, Keys: func(b Batch) [][]byte {
+				if !b.unreported() {
+					return nil
+				}
+				return [][]byte{kv.Key(string(b.Issued), b.ID)}
+			}},
+			{Table: indexBatchesUnreportedOf, Keys: func(b Batch) [][]byte {
+				if !b.unreported() {
+					return nil
+				}
+				return [][]byte{kv.Key(b.Institution, string(b.Issued), b.ID)}
+			}},
 		},
 	}
 	certificates = kv.Records[Certificate]{
@@ -769,4 +791,42 @@ func sealedCorrection(id string) sealedPlace {
 
 func sealedCorrectionPhoto(id string) sealedPlace {
 	return sealedPlace{tableCorrections, kv.Key(id), "photo"}
+}
+
+var (
+	nationalUploads = kv.Records[NationalUpload]{
+		Table: tableNationalUploads,
+		Key:   func(u NationalUpload) []byte { return kv.Key(u.ID) },
+		Indexes: []kv.Index[NationalUpload]{
+			{Table: indexNationalByInstitution, Keys: func(u NationalUpload) [][]byte {
+				return [][]byte{kv.Key(u.Institution, uint64(u.Made.Unix()), u.ID)}
+			}},
+		},
+	}
+	nationalFiles = kv.Records[nationalFile]{
+		Table: tableNationalFiles,
+		Key:   func(f nationalFile) []byte { return kv.Key(f.Upload) },
+	}
+	nationalRows = kv.Records[nationalRow]{
+		Table: tableNationalRows,
+		Key:   func(r nationalRow) []byte { return kv.Key(r.Number) },
+		Indexes: []kv.Index[nationalRow]{
+			{Table: indexNationalWaiting, Keys: func(r nationalRow) [][]byte {
+				if r.Waits() == "" {
+					return nil
+				}
+				return [][]byte{kv.Key(r.Institution, r.Waits(), r.Number)}
+			}},
+		},
+	}
+)
+
+// sealedReceipt is why the rows of a report were returned, by their place in it.
+func sealedReceipt(upload string) sealedPlace {
+	return sealedPlace{tableNationalUploads, kv.Key(upload), "receipt"}
+}
+
+// counterNational numbers the reports of an institution in a year.
+func counterNational(institution string, year int) []byte {
+	return kv.Key("national-uploads", institution, uint64(year))
 }

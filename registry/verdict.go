@@ -13,6 +13,7 @@ import (
 	"bajigong/evaluators"
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
+	"bajigong/registry/uploads"
 	"bajigong/standards"
 )
 
@@ -157,6 +158,10 @@ type verdictFound struct {
 	certificate []byte // as it is stored
 	directory   uint64 // version of all institutions, filings and decisions
 	day         standards.Date
+	batch       string // id; empty for one from elsewhere
+	reported    []byte // the batch as it is stored: where it stands in the national query
+	apart       bool   // some of its part of the batch stand elsewhere than the others
+	row         []byte // its own record of that, as it is stored; nil for none
 
 	verdict credentials.Verdict
 	claims  credentials.Claims
@@ -171,24 +176,20 @@ func (v Version) sameVersion(w Version) bool {
 // verdictOn is the verdict on one version of a certificate, and what its code
 // should say. The full name is in it: whoever has the handle holds the paper.
 //
-// A verdict that was given before holds as long as the certificate and everything
-// said of institutions are what they were, both read here; a batch that was
-// published once stays so.
+// A verdict that was given before holds as long as everything it rests on is what
+// it was; all of that is read here.
 func (r *Registry) verdictOn(rd kv.Reader, v Version, now time.Time) (credentials.Verdict, credentials.Claims, error) {
-	found := verdictFound{version: v, day: standards.DateOf(now)}
-	var err error
-	if found.certificate, err = rd.Get(tableCertificates, kv.Key(v.Number)); err != nil {
-		return credentials.Verdict{}, credentials.Claims{}, err
-	}
-	if found.directory, err = counter(rd, counterDirectory(), 0); err != nil {
-		return credentials.Verdict{}, credentials.Claims{}, err
-	}
 	place := placeOfVersion{v.Number, v.N}
-	known, ok := r.verdicts.look(place)
-	if ok && known.version.sameVersion(v) && known.directory == found.directory && known.day == found.day && bytes.Equal(known.certificate, found.certificate) {
-		found = known
-	} else {
-		if found.verdict, found.claims, err = r.findVerdict(rd, v, now); err != nil || found.verdict.First() == credentials.ReasonUnknownCertificate {
+	found, ok := r.verdicts.look(place)
+	if ok = ok && found.day == standards.DateOf(now) && found.version.sameVersion(v); ok {
+		var err error
+		if ok, err = found.holds(rd); err != nil {
+			return credentials.Verdict{}, credentials.Claims{}, err
+		}
+	}
+	if !ok {
+		var err error
+		if found, err = r.findVerdict(rd, v, now); err != nil || found.verdict.First() == credentials.ReasonUnknownCertificate {
 			return found.verdict, found.claims, err
 		}
 		r.verdicts.keep(place, found)
@@ -200,31 +201,88 @@ func (r *Registry) verdictOn(rd kv.Reader, v Version, now time.Time) (credential
 	return out, found.claims, nil
 }
 
-func (r *Registry) findVerdict(rd kv.Reader, v Version, now time.Time) (credentials.Verdict, credentials.Claims, error) {
-	var none credentials.Claims
-	c, received, err := r.publicCertificate(rd, v.Number)
+// holds reports whether everything that f rests on is what it was.
+func (f verdictFound) holds(rd kv.Reader) (bool, error) {
+	directory, err := counter(rd, counterDirectory(), 0)
+	if err != nil || directory != f.directory {
+		return false, err
+	}
+	for _, one := range []struct {
+		needed bool
+		table  kv.Table
+		key    string
+		was    []byte
+	}{
+		{true, tableCertificates, f.version.Number, f.certificate},
+		{f.batch != "", tableBatches, f.batch, f.reported},
+		{f.apart, tableNationalRows, f.version.Number, f.row},
+	} {
+		if !one.needed {
+			continue
+		}
+		if now, err := rd.Get(one.table, kv.Key(one.key)); err != nil || (now == nil) != (one.was == nil) || !bytes.Equal(now, one.was) {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// restsOn notes what a verdict on c rests on besides the version.
+func (f *verdictFound) restsOn(rd kv.Reader, c Certificate, b Batch) (err error) {
+	if f.certificate, err = rd.Get(tableCertificates, kv.Key(c.Number)); err != nil {
+		return err
+	}
+	if f.directory, err = counter(rd, counterDirectory(), 0); err != nil || b.ID == "" {
+		return err
+	}
+	f.batch = b.ID
+	if f.reported, err = rd.Get(tableBatches, kv.Key(b.ID)); err != nil {
+		return err
+	}
+	if part, ok := uploads.PartOf(b.National, c.Row); ok && part.Apart > 0 {
+		f.apart = true
+		f.row, err = rd.Get(tableNationalRows, kv.Key(c.Number))
+	}
+	return err
+}
+
+func (r *Registry) findVerdict(rd kv.Reader, v Version, now time.Time) (verdictFound, error) {
+	unknown := verdictFound{verdict: unknownCertificate(now)}
+	c, b, received, err := r.publicOfBatch(rd, v.Number)
 	if fail.KindOf(err) == fail.NotFound {
-		return unknownCertificate(now), none, nil
+		return unknown, nil
 	}
 	if err != nil {
-		return credentials.Verdict{}, none, err
+		return verdictFound{}, err
 	}
 	if v.N > c.Versions {
-		return unknownCertificate(now), none, nil // begun, and not yet the one that counts
+		return unknown, nil // begun, and not yet the one that counts
 	}
 	p, err := r.paper(rd, v.Number, v.N)
 	if err != nil {
-		return credentials.Verdict{}, none, err
+		return verdictFound{}, err
+	}
+	found := verdictFound{version: v, day: standards.DateOf(now), claims: claimsOf(c, v, p)}
+	if err := found.restsOn(rd, c, b); err != nil {
+		return verdictFound{}, err
 	}
 	out := credentials.Verdict{Online: true, KeyID: v.KID, Handle: v.Handle, LogIndex: &v.LogIndex}
 	out.Certificate = r.face(c, p)
 	if out.Institution, err = r.issuer(rd, c, received, now); err != nil {
-		return credentials.Verdict{}, none, err
+		return verdictFound{}, err
 	}
 	reasons, since := c.reasons(v.N)
 	out.Since = string(since)
+	standing, decides, err := r.nationalOf(rd, c, b)
+	if err != nil {
+		return verdictFound{}, err
+	}
+	if out.National = nationalFact(standing); decides {
+		reasons = append(reasons, credentials.ReasonNotYetPublished)
+	}
 	out.Decide(reasons...)
-	return out, claimsOf(c, v, p), nil
+	found.verdict = out
+	return found, nil
 }
 
 // reasons is what speaks against version n of a certificate, and the day from

@@ -19,6 +19,7 @@ import (
 	"bajigong/evaluators/credit"
 	"bajigong/evaluators/examiners"
 	"bajigong/registry"
+	"bajigong/registry/uploads"
 	"bajigong/standards"
 )
 
@@ -195,6 +196,8 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[credentials.Band]():           {"good", "bad", "caution", "unproven"},
 	reflect.TypeFor[registry.SessionState]():      {"planned", "results", "publicity", "issuing", "issued"},
 	reflect.TypeFor[registry.BatchState]():        {"allocating", "signing", "signed", "published", "aborted"},
+	reflect.TypeFor[credentials.NationalState]():  texts(credentials.NationalStates()),
+	reflect.TypeFor[uploads.Change]():             texts(uploads.Changes()),
 	reflect.TypeFor[registry.CertificateStatus](): {"valid", "suspended", "cancelled", "voided"},
 	reflect.TypeFor[registry.Origin]():            {"here", "elsewhere", "imported"},
 	reflect.TypeFor[registry.ChangeKind]():        {"void", "cancel", "suspend", "resume", "undo"},

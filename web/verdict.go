@@ -69,6 +69,15 @@ func (v verdictView) InstitutionLine() string {
 	return v.Standing(v.Lang)
 }
 
+// NationalLine is where the report to the national query stands; empty when it is
+// not known.
+func (v verdictView) NationalLine() string {
+	if v.National == nil {
+		return ""
+	}
+	return v.National.Text(v.Lang)
+}
+
 // Elsewhere reports a certificate that was issued elsewhere and is only
 // registered here.
 func (v verdictView) Elsewhere() bool { return v.Certificate.Origin != "" }

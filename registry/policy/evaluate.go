@@ -165,7 +165,7 @@ func (e *evaluation) certificate() {
 	say, known := certificateStates[c.State]
 	switch {
 	case c.State == CertificateValid:
-	case c.State == CertificateSuspended || c.State == CertificateUnpublished:
+	case c.State == CertificateSuspended || c.State == CertificateUnpublished || c.State == CertificateNotQueryable:
 		e.hold(r, "certificate.state", CertificatePending, textf("%s；请待其有结论后再办", say.ZH)("%s; wait until that is settled", say.EN))
 	case known:
 		e.fail(r, CertificateNotGood, say)
@@ -249,6 +249,11 @@ func (e *evaluation) facts() {
 			continue
 		}
 		name, source := r.Fact.Name(), strings.TrimSpace(e.in.Facts[r.Fact].Source)
+		if r.Fact == NationallyQueryable && r.Want == Yes && v == No { // not yet is not never
+			e.hold(r.Rule, string(r.Fact), CertificatePending, textf("%s；请待其可查后再办（来源：%s）", certificateStates[CertificateNotQueryable].ZH, source)(
+				"%s; wait until it is found there, says %s", certificateStates[CertificateNotQueryable].EN, source))
+			continue
+		}
 		if r.Want != "" {
 			if v != r.Want {
 				e.fail(r.Rule, FactNotMet, textf("%s：%s（来源：%s）", name.ZH, yesNoZH(v), source)("%s: %s, says %s", name.EN, v, source))

@@ -37,6 +37,7 @@ var cases = []struct {
 	{"expired", func(in *Input) { in.Certificate.State = CertificateExpired }, "certificate", CertificateNotGood, Deny, "已过有效期"},
 	{"suspended", func(in *Input) { in.Certificate.State = CertificateSuspended }, "certificate", CertificatePending, Hold, "核查中，暂停使用；请待"},
 	{"unpublished", func(in *Input) { in.Certificate.State = CertificateUnpublished }, "certificate", CertificatePending, Hold, "尚未公开"},
+	{"not in the national query", func(in *Input) { in.Certificate.State = CertificateNotQueryable }, "certificate", CertificatePending, Hold, "全国查询尚未更新；请待"},
 	{"no state", func(in *Input) { in.Certificate.State = "" }, "certificate", CertificateLacks, Hold, "请补充证书的当前状态"},
 	{"strange state", func(in *Input) { in.Certificate.State = "ok" }, "certificate", CertificateLacks, Hold, "当前状态"},
 	{"not entitled", func(in *Input) { in.Certificate.Entitled = NotEntitled }, "certificate", IssuerNotEntitled, Deny, "未备案本职业"},
@@ -799,5 +800,22 @@ func TestFactForms(t *testing.T) {
 	in.Facts[Insured] = Fact{Value: Yes, Source: "a", Reference: "b", At: in.Now.Add(time.Hour)} // their clock, the same day
 	if d := mustFull(t).Evaluate(in); d.Outcome != Allow {
 		t.Errorf("stated today: %+v", d.Missing)
+	}
+}
+
+// 查不到，不等于假证: that the national query does not have a certificate yet holds a
+// claim and never refuses it.
+func TestNotYetQueryableHolds(t *testing.T) {
+	p := mustFull(t)
+	p.Facts = append(p.Facts, FactRule{Rule: Rule{ID: "national", Text: Text{"应可查", "must be found"}}, Fact: NationallyQueryable, Want: Yes})
+	for value, want := range map[string]Outcome{Yes: Allow, No: Hold, "": Hold} {
+		in := goodInput()
+		if value != "" {
+			in.Facts[NationallyQueryable] = stated(value)
+		}
+		d := p.Evaluate(in)
+		if d.Outcome != want || want == Hold && (len(d.Missing) != 1 || d.Missing[0].Fact != string(NationallyQueryable)) || len(d.Failing) > 0 {
+			t.Errorf("%q: %s %+v %+v", value, d.Outcome, d.Failing, d.Missing)
+		}
 	}
 }

@@ -9,7 +9,8 @@ import (
 	"bajigong/standards"
 )
 
-// FactKind names a fact that the register cannot know and the payer brings.
+// FactKind names a fact that the payer brings, because the register cannot know it,
+// or knows it of its own certificates alone ([NationallyQueryable]).
 type FactKind string
 
 // The facts that policies ask for.
@@ -21,6 +22,10 @@ const (
 	PolicyInForce   FactKind = "policy_in_force"  // yes or no: the policy's authority says it still applies
 	ScarceListed    FactKind = "scarce_listed"    // yes or no: on the local list of scarce occupations
 	RightRestored   FactKind = "right_restored"   // yes or no: the refund gave the right to claim back
+	// NationallyQueryable, yes or no: the national query 全国联网查询 finds the
+	// certificate. No is "not yet": it holds a claim and never refuses one. Where the
+	// register knows, it puts its own fact in the place of the payer's.
+	NationallyQueryable FactKind = "nationally_queryable"
 )
 
 type factForm struct {
@@ -30,13 +35,14 @@ type factForm struct {
 }
 
 var factForms = map[FactKind]factForm{
-	Employed:        {name: Text{"是否为企业在职职工", "employment by an enterprise"}},
-	Insured:         {name: Text{"参保状态", "insurance status"}},
-	InsuredMonths:   {count: true, name: Text{"累计参保月数", "months insured"}},
-	PensionEligible: {name: Text{"是否具有按月领取养老金资格", "entitlement to a monthly pension"}},
-	PolicyInForce:   {asked: true, name: Text{"政策是否仍然有效", "confirmation that the policy is still in force"}},
-	ScarceListed:    {asked: true, name: Text{"该职业（工种）是否列入当地紧缺目录", "listing among the locally scarce occupations"}},
-	RightRestored:   {asked: true, name: Text{"追回后是否恢复申领资格", "restoration of the right to claim by the refund"}},
+	Employed:            {name: Text{"是否为企业在职职工", "employment by an enterprise"}},
+	Insured:             {name: Text{"参保状态", "insurance status"}},
+	InsuredMonths:       {count: true, name: Text{"累计参保月数", "months insured"}},
+	PensionEligible:     {name: Text{"是否具有按月领取养老金资格", "entitlement to a monthly pension"}},
+	NationallyQueryable: {name: Text{"全国联网是否可查", "the certificate's being found by the national query"}},
+	PolicyInForce:       {asked: true, name: Text{"政策是否仍然有效", "confirmation that the policy is still in force"}},
+	ScarceListed:        {asked: true, name: Text{"该职业（工种）是否列入当地紧缺目录", "listing among the locally scarce occupations"}},
+	RightRestored:       {asked: true, name: Text{"追回后是否恢复申领资格", "restoration of the right to claim by the refund"}},
 }
 
 // Known reports whether k is one of the facts.

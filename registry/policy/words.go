@@ -119,26 +119,28 @@ const (
 // CertificateState is what the register knows about a certificate now.
 type CertificateState string
 
-// The states of a certificate. Suspended and unpublished hold a claim; all
-// others but valid refuse it.
+// The states of a certificate. Suspended, unpublished and not queryable hold a
+// claim; all others but valid refuse it.
 const (
-	CertificateValid       CertificateState = "valid"
-	CertificateUnpublished CertificateState = "unpublished" // its batch is not public yet
-	CertificateSuspended   CertificateState = "suspended"   // 暂停: under review
-	CertificateVoided      CertificateState = "voided"      // 撤销: void from the start
-	CertificateCancelled   CertificateState = "cancelled"   // 注销: ended on its date
-	CertificateSuperseded  CertificateState = "superseded"  // a newer version stands in its place
-	CertificateExpired     CertificateState = "expired"     // kinds with a term
+	CertificateValid        CertificateState = "valid"
+	CertificateUnpublished  CertificateState = "unpublished"   // its batch is not public yet
+	CertificateNotQueryable CertificateState = "not_queryable" // its region counts the national query, which does not have it yet
+	CertificateSuspended    CertificateState = "suspended"     // 暂停: under review
+	CertificateVoided       CertificateState = "voided"        // 撤销: void from the start
+	CertificateCancelled    CertificateState = "cancelled"     // 注销: ended on its date
+	CertificateSuperseded   CertificateState = "superseded"    // a newer version stands in its place
+	CertificateExpired      CertificateState = "expired"       // kinds with a term
 )
 
 var certificateStates = map[CertificateState]Text{
-	CertificateValid:       {"证书有效", "the certificate is valid"},
-	CertificateUnpublished: {"证书所在批次尚未公开", "the certificate's batch is not public yet"},
-	CertificateSuspended:   {"证书核查中，暂停使用", "the certificate is suspended while under review"},
-	CertificateVoided:      {"证书已撤销，自始无效", "the certificate was voided and is void from the start"},
-	CertificateCancelled:   {"证书已注销", "the certificate was cancelled"},
-	CertificateSuperseded:  {"信息已更正或补发，请以新版本为准", "the certificate was corrected or reissued; the new version counts"},
-	CertificateExpired:     {"证书已过有效期", "the certificate has expired"},
+	CertificateValid:        {"证书有效", "the certificate is valid"},
+	CertificateUnpublished:  {"证书所在批次尚未公开", "the certificate's batch is not public yet"},
+	CertificateNotQueryable: {"证书已登记，全国查询尚未更新", "the certificate is registered, and the national query does not have it yet"},
+	CertificateSuspended:    {"证书核查中，暂停使用", "the certificate is suspended while under review"},
+	CertificateVoided:       {"证书已撤销，自始无效", "the certificate was voided and is void from the start"},
+	CertificateCancelled:    {"证书已注销", "the certificate was cancelled"},
+	CertificateSuperseded:   {"信息已更正或补发，请以新版本为准", "the certificate was corrected or reissued; the new version counts"},
+	CertificateExpired:      {"证书已过有效期", "the certificate has expired"},
 }
 
 // Entitlement says whether the institution was entitled to issue this

@@ -466,10 +466,10 @@ export function sentence(reason) {
 }
 
 // standing is the line under the institution's name, at issue and now; null
-// without an institution.
+// when nothing is known of it.
 export function standing(verdict) {
   const i = verdict.institution;
-  if (!i) return null;
+  if (!i || !i.status_at_issue && !i.status_now) return null;
   const unaffected = verdict.valid && i.status_at_issue === 'filed' && i.status_now !== 'filed' && i.status_now !== '';
   const say = n => fill(WORDS.standing[n + (unaffected ? 2 : 0)], ...[i.status_at_issue, i.status_now].map(s => (WORDS.institutions[s] || [s, s])[n]));
   return {zh: say(0), en: say(1)};
