@@ -70,7 +70,7 @@ func TestVerdictsAreNotRememberedTooLong(t *testing.T) {
 			return e.ConfirmNationalQueryable(bg, e.Authority, upload.ID, reference("截图 1"))
 		})},
 		{"the returned one reported again", report(func() (registry.NationalUpload, error) {
-			return e.MakeNationalUpload(bg, by.Actor, registry.NewNationalUpload{Session: issued[0].Session})
+			return e.MakeNationalUpload(bg, by.Actor, registry.NewNationalUpload{Institution: by.Institution.ID})
 		})},
 		{"and sent", report(func() (registry.NationalUpload, error) {
 			return e.MarkNationalSent(bg, by.Actor, upload.ID, reference("上报 2"))
