@@ -146,6 +146,19 @@ func (l *StatusList) Get(index int) (bool, error) {
 	return l.bits[index/8]&(0x80>>(index%8)) != 0, nil
 }
 
+// Bits returns a copy of the bits; index 0 is the most significant bit of byte 0.
+func (l *StatusList) Bits() []byte { return slices.Clone(l.bits) }
+
+// SetBits replaces all bits by a copy of bits. It fails (fail.Invalid,
+// status_range) when they are not StatusListBits/8 bytes.
+func (l *StatusList) SetBits(bits []byte) error {
+	if len(bits) != StatusListBits/8 {
+		return statusRange(8 * len(bits))
+	}
+	l.bits = slices.Clone(bits)
+	return nil
+}
+
 // Len returns the number of bits.
 func (l *StatusList) Len() int { return 8 * len(l.bits) }
 

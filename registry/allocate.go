@@ -106,6 +106,7 @@ type allocator struct {
 	occ    standards.Occupation
 	serial int
 	status uint64
+	first  uint64 // the counter of status places before this Update
 
 	taken map[string]bool // whether a number is in use, of those that lookAhead asked for
 	certs []Certificate   // of this Update, stored by save
@@ -132,6 +133,7 @@ func (r *Registry) newAllocator(tx kv.Tx, s Session, b Batch) (*allocator, error
 	}
 	a.serial = int(serial)
 	a.status, err = counter(tx, counterStatus(), 0)
+	a.first = a.status
 	return a, err
 }
 
@@ -182,7 +184,9 @@ func (a *allocator) isTaken(rd kv.Reader, number string) (bool, error) {
 // save stores what was handed out.
 func (a *allocator) save(tx kv.Tx) error {
 	setCounter(tx, a.serialKey(), uint64(a.serial))
-	setCounter(tx, counterStatus(), a.status)
+	if err := allotStatus(tx, a.first, a.status); err != nil {
+		return err
+	}
 	if err := certificates.PutMany(tx, a.certs); err != nil {
 		return err
 	}

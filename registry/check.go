@@ -39,7 +39,8 @@ const CheckMaxProblems = 1000
 //     what was recorded when the batch was published
 //  3. replaying every person's claims finds none that should have been refused
 //  4. the audit log's root recomputes and every event is its leaf's
-//  5. the status bits are those of the ledger
+//  5. the status bits are those of the ledger, their history leads to them, and
+//     every published list says what they were at its time
 //  6. indexes and records agree, every sealed block opens
 //  7. cases and decisions name each other, what needs a notice had one and time
 //     to answer, and no filing was recorded while its institution was blacklisted
@@ -64,7 +65,7 @@ func (r *Registry) Check(ctx context.Context, by Actor, progress func(part strin
 		name string
 		run  func() error
 	}{
-		{"indexes", c.indexes}, {"certificates", c.certificates}, {"status lists", c.strayBits},
+		{"indexes", c.indexes}, {"certificates", c.certificates}, {"status lists", c.strayBits}, {"published status lists", c.statusLists},
 		{"sealed blocks", c.sealed}, {"claims", c.claims}, {"cases", c.cases}, {"audit log", c.log}, {"credit", c.credit},
 		{"statistics", c.statistics}, {"national query", c.national},
 	}
@@ -100,7 +101,7 @@ func (c *check) say(problem string) { c.problem("%s", problem) }
 func (c *check) indexes() error {
 	for _, table := range []func(kv.Reader, func(string)) error{
 		accounts.Check, apiKeys.Check, institutions.Check, filings.Check, decisions.Check, occupations.Check, sessions.Check,
-		candidates.Check, roster.Check, appeals.Check, batches.Check, certificates.Check, versions.Check, appointments.Check, apprentices.Check, claims.Check, requests.Check, norms.Check, signDays.Check, signPeople.Check, reviews.Check, examDays.Check, draws.Check, drawPopulations.Check, inspections.Check, applications.Check, caseRecords.Check, publications.Check, creditEvents.Check, creditSums.Check, creditReviews.Check, stars.Check, taskLists.Check, taskEntries.Check, integrityFiles.Check, examinerCards.Check, examinerTies.Check, arrangements.Check, arrangementsPast.Check, supervisionReports.Check, massChanges.Check, correctionRequests.Check, pastRuns.Check, pastPages.Check, nationalUploads.Check, nationalFiles.Check, nationalRows.Check,
+		candidates.Check, roster.Check, appeals.Check, batches.Check, certificates.Check, versions.Check, appointments.Check, apprentices.Check, claims.Check, requests.Check, norms.Check, signDays.Check, signPeople.Check, reviews.Check, examDays.Check, draws.Check, drawPopulations.Check, inspections.Check, applications.Check, caseRecords.Check, publications.Check, creditEvents.Check, creditSums.Check, creditReviews.Check, stars.Check, taskLists.Check, taskEntries.Check, integrityFiles.Check, examinerCards.Check, examinerTies.Check, arrangements.Check, arrangementsPast.Check, supervisionReports.Check, massChanges.Check, correctionRequests.Check, pastRuns.Check, pastPages.Check, nationalUploads.Check, nationalFiles.Check, nationalRows.Check, publishedStatuses.Check, leases.Check,
 	} {
 		if err := table(c.rd, c.say); err != nil {
 			return err

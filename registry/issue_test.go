@@ -203,6 +203,9 @@ func TestReissueSupersedesTheOldPaper(t *testing.T) {
 			t.Errorf("verdict %v, %v; want %s", v.Reasons, err, want)
 		}
 	}
+	if _, err := e.PublishStatusLists(ctx); err != nil {
+		t.Fatal(err)
+	}
 	list, err := e.StatusList(ctx, "revocation-0")
 	if err != nil {
 		t.Fatal(err)

@@ -98,6 +98,9 @@ func (e *massEnv) status(c registry.Issued) registry.CertificateStatus {
 // bits are the set bits of a status list among those of certificates.
 func (e *massEnv) bits(name string, of []registry.Issued) (n int) {
 	e.T.Helper()
+	if _, err := e.PublishStatusLists(ctx); err != nil {
+		e.T.Fatal(err)
+	}
 	list, err := e.StatusList(ctx, name)
 	if err != nil {
 		e.T.Fatal(err)

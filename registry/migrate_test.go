@@ -51,13 +51,12 @@ func TestMigrationOfTheFirstRelease(t *testing.T) {
 	for _, m := range registry.Migrations() {
 		var cursor []byte
 		for done, pages := false, 0; !done; pages++ {
-			err := e.DB.Update(ctx, func(tx kv.Tx) error {
-				next, end, err := m.Step(tx, cursor)
-				if err == nil {
-					cursor, done = next, end
-				}
+			var next []byte // not the cursor: the function may run more than once
+			err := e.DB.Update(ctx, func(tx kv.Tx) (err error) {
+				next, done, err = m.Step(tx, cursor)
 				return err
 			})
+			cursor = next
 			if err != nil || pages > 100 {
 				t.Fatalf("%s, page %d: %v", m.Name, pages, err)
 			}

@@ -64,7 +64,7 @@ type Registry struct {
 	publisher *auditlog.Publisher
 	verdicts  recent[placeOfVersion, verdictFound]
 	tokens    recent[credentials.Token, openedToken]
-	statuses  statusCache
+	statuses  statusTexts
 	directory directoryCache
 }
 
@@ -92,7 +92,8 @@ func New(db *kv.DB, cfg Config) (*Registry, error) {
 // edited.
 func Migrations() []kv.Migration {
 	return []kv.Migration{{Name: "institutions in full", Step: institutionsInFull},
-		{Name: "batches to report to the national query", Step: batchesToReport}}
+		{Name: "batches to report to the national query", Step: batchesToReport},
+		{Name: "history of status lists", Step: statusHistories}}
 }
 
 // Config returns what the registry was made with.

@@ -145,7 +145,9 @@ func (r *Registry) beginVersion(ctx context.Context, by Actor, number string, in
 		if err != nil {
 			return err
 		}
-		setCounter(tx, counterStatus(), place+1)
+		if err := allotStatus(tx, place, place+1); err != nil {
+			return err
+		}
 		list, index := credentials.StatusPermutation(r.cfg.Keys.Permutation(), place)
 		v = Version{Number: c.Number, N: c.Versions + 1, Handle: handle, Created: tx.Now(),
 			Status: uint64(list)*credentials.StatusListBits + uint64(index)}

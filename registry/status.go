@@ -1,24 +1,11 @@
 package registry
 
 import (
-	"context"
-	"fmt"
-	"sync"
+	"encoding/binary"
 	"time"
 
 	"bajigong/credentials"
-	"bajigong/credentials/jws"
-	"bajigong/internal/fail"
 	"bajigong/internal/kv"
-)
-
-// How long a status list may be kept. The list is made anew as soon as a bit
-// changes, so a verifier that asks again after StatusTTL is never further behind
-// than that.
-const (
-	StatusTTL      = time.Minute
-	statusValidity = 24 * time.Hour
-	statusRefresh  = 5 * time.Minute // an unchanged list is signed anew after it
 )
 
 // setStatus brings the status bits of every version of c in line with c. It is
@@ -82,8 +69,9 @@ type statusBit struct {
 	on          bool
 }
 
-// setStatusBits reads all bits at once; each that changes moves the version of its
-// list on.
+// setStatusBits reads all bits at once. For each list of which bits change it
+// makes one new version: the bits, the entries of its history, the version's
+// number and the mark that has it published, all in this Update.
 func setStatusBits(tx kv.Tx, bits []statusBit) error {
 	keys := make([][]byte, len(bits))
 	for i, b := range bits {
@@ -93,6 +81,8 @@ func setStatusBits(tx kv.Tx, bits []statusBit) error {
 	if err != nil {
 		return err
 	}
+	var places []statusPlace // in the order of their first bit
+	changed := map[statusPlace][]statusBit{}
 	for i, b := range bits {
 		if (have[i] != nil) == b.on {
 			continue
@@ -102,117 +92,93 @@ func setStatusBits(tx kv.Tx, bits []statusBit) error {
 		} else {
 			tx.Delete(tableStatusBits, keys[i])
 		}
-		if err := bump(tx, counterStatusVersion(string(b.purpose), b.list)); err != nil {
-			return err
+		at := statusPlace{b.purpose, b.list}
+		if changed[at] == nil {
+			places = append(places, at)
+		}
+		changed[at] = append(changed[at], b)
+	}
+	return newStatusVersions(tx, places, changed)
+}
+
+// statusPlace is one list of one purpose.
+type statusPlace struct {
+	purpose credentials.StatusPurpose
+	list    int
+}
+
+func (p statusPlace) key() []byte { return statusListKey(p.purpose, p.list) }
+
+func (p statusPlace) name() string { return credentials.StatusListName(p.purpose, p.list) }
+
+// newStatusVersions gives each list its next version with the bits that changed.
+func newStatusVersions(tx kv.Tx, places []statusPlace, changed map[statusPlace][]statusBit) error {
+	counters := make([][]byte, len(places))
+	for i, p := range places {
+		counters[i] = counterStatusVersion(string(p.purpose), p.list)
+	}
+	before, err := tx.GetMany(tableCounters, counters)
+	if err != nil {
+		return err
+	}
+	for i, p := range places {
+		at := statusMoment{time: tx.Now().Unix(), version: asUint64(before[i]) + 1}
+		setCounter(tx, counters[i], at.version)
+		for _, b := range changed[p] {
+			tx.Put(tableStatusHistory, statusHistoryKey(p.purpose, p.list, at, b.index), []byte{bitByte(b.on)})
+		}
+	}
+	return markStatuses(tx, places)
+}
+
+// markStatuses has lists published. A mark that is there already stays: it says
+// since when the published text is behind.
+func markStatuses(tx kv.Tx, places []statusPlace) error {
+	keys := make([][]byte, len(places))
+	for i, p := range places {
+		keys[i] = p.key()
+	}
+	marks, err := tx.GetMany(tableStatusDue, keys)
+	if err != nil {
+		return err
+	}
+	for i, key := range keys {
+		if marks[i] == nil {
+			tx.Put(tableStatusDue, key, unixBytes(tx.Now()))
 		}
 	}
 	return nil
 }
 
-// statusCache keeps signed lists by the version of their bits; a list of
-// another version is never answered from it.
-type statusCache struct {
-	mu    sync.Mutex
-	lists map[string]signedStatus
+// allotStatus stores that the places from counter before up to counter after are
+// given out. A list begins with its first place, for all purposes at once, and is
+// published like one of which a bit changed: so that its address answers before
+// the paper is printed that names it.
+func allotStatus(tx kv.Tx, before, after uint64) error {
+	setCounter(tx, counterStatus(), after)
+	var begun []statusPlace
+	for list := (before + credentials.StatusListBits - 1) / credentials.StatusListBits; list*credentials.StatusListBits < after; list++ {
+		tx.Put(tableStatusLists, kv.Key(list), unixBytes(tx.Now()))
+		for _, purpose := range credentials.StatusPurposes() {
+			begun = append(begun, statusPlace{purpose, int(list)})
+		}
+	}
+	return markStatuses(tx, begun)
 }
 
-type signedStatus struct {
-	version uint64
-	at      time.Time
-	body    string
+func bitByte(on bool) byte {
+	if on {
+		return 1
+	}
+	return 0
 }
 
-// StatusList is the signed status list of a name such as "revocation-0". NotFound
-// when no certificate has a place in it.
-func (r *Registry) StatusList(ctx context.Context, name string) (string, error) {
-	purpose, list, err := credentials.ParseStatusListName(name)
-	if err != nil {
-		return "", err
+// asUint64 is what 8 bytes hold; 0 for anything else.
+func asUint64(b []byte) uint64 {
+	if len(b) != 8 {
+		return 0
 	}
-	now := r.cfg.Now().UTC().Truncate(time.Second)
-	var cached signedStatus
-	var fresh *credentials.StatusList
-	var version uint64
-	err = r.db.View(ctx, func(rd kv.Reader) error {
-		given, err := counter(rd, counterStatus(), 0)
-		if err != nil {
-			return err
-		}
-		if list > 0 && uint64(list)*credentials.StatusListBits >= given {
-			return fail.New(fail.NotFound, "no_status_list", "there is no status list %s", name).In("没有状态清单 %s", name)
-		}
-		if version, err = counter(rd, counterStatusVersion(string(purpose), list), 0); err != nil {
-			return err
-		}
-		r.statuses.mu.Lock()
-		cached = r.statuses.lists[name]
-		r.statuses.mu.Unlock()
-		if cached.body != "" && cached.version == version && now.Sub(cached.at) < statusRefresh {
-			return nil
-		}
-		cached = signedStatus{}
-		fresh, err = r.readStatusList(rd, purpose, list)
-		return err
-	})
-	if err != nil || cached.body != "" {
-		return cached.body, err
-	}
-	fresh.ValidFrom, fresh.ValidUntil, fresh.TTL = now, now.Add(statusValidity), StatusTTL
-	signer, err := r.cfg.Keys.Signer(jws.Status)
-	if err != nil {
-		return "", err
-	}
-	body, err := fresh.Sign(signer)
-	if err != nil {
-		return "", err
-	}
-	r.statuses.mu.Lock()
-	defer r.statuses.mu.Unlock()
-	if r.statuses.lists == nil {
-		r.statuses.lists = map[string]signedStatus{}
-	}
-	if old := r.statuses.lists[name]; old.version <= version {
-		r.statuses.lists[name] = signedStatus{version: version, at: now, body: body}
-	}
-	return body, nil
+	return binary.BigEndian.Uint64(b)
 }
 
-// readStatusList collects the set bits of a list; there are as many rows as bits
-// set, never as many as certificates.
-func (r *Registry) readStatusList(rd kv.Reader, purpose credentials.StatusPurpose, list int) (*credentials.StatusList, error) {
-	out := credentials.NewStatusList(r.cfg.Origin, purpose, list)
-	rng := kv.Prefix(kv.Key(string(purpose), uint64(list)))
-	rng.Limit = kv.MaxScan
-	for {
-		entries, err := rd.Scan(tableStatusBits, rng)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range entries {
-			index, err := statusIndexOf(e.Key)
-			if err != nil {
-				return nil, err
-			}
-			if err := out.Set(index, true); err != nil {
-				return nil, err
-			}
-		}
-		if len(entries) < rng.Limit {
-			return out, nil
-		}
-		rng.From = append(entries[len(entries)-1].Key, 0)
-	}
-}
-
-func statusIndexOf(key []byte) (int, error) {
-	parts, err := kv.ParseKey(key)
-	if err != nil {
-		return 0, err
-	}
-	if len(parts) == 3 {
-		if index, ok := parts[2].(uint64); ok {
-			return int(index), nil
-		}
-	}
-	return 0, fmt.Errorf("status_bits: key %x is not purpose, list, index", key)
-}
+func asTime(b []byte) time.Time { return time.Unix(int64(asUint64(b)), 0).UTC() }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"bajigong/credentials"
 	"bajigong/evaluators"
 	"bajigong/evaluators/cases"
 	"bajigong/evaluators/corrections"
@@ -36,6 +37,14 @@ import (
 //	certificates             number                           Certificate
 //	versions                 number, version                  Version
 //	status_bits              purpose, list, index             the moment it was set, 8 bytes
+//	status_lists             list                             the moment its first place was given, 8 bytes
+//	status_history           purpose, list, time, version,    1 byte: 1 set, 0 cleared
+//	                         index
+//	status_bases             purpose, list, time, version     the bits behind that version, 16 KiB
+//	status_due               purpose, list                    the first change not published, 8 bytes
+//	status_published         purpose, list                    publishedStatus: its newest publication
+//	status_texts             purpose, list                    the signed text of that publication
+//	leases                   name                             leaseRecord
 //	counters                 name…                            8 bytes, big endian: the next value
 //	persons_by_document      index key version, HMAC          PersonID, 16 bytes
 //	sealed                   table, key, field                sealed block (vault.go)
@@ -98,6 +107,13 @@ const (
 	tableCertificates     kv.Table = "certificates"
 	tableVersions         kv.Table = "versions"
 	tableStatusBits       kv.Table = "status_bits"
+	tableStatusLists      kv.Table = "status_lists"
+	tableStatusHistory    kv.Table = "status_history"
+	tableStatusBases      kv.Table = "status_bases"
+	tableStatusDue        kv.Table = "status_due"
+	tableStatusPublished  kv.Table = "status_published"
+	tableStatusTexts      kv.Table = "status_texts"
+	tableLeases           kv.Table = "leases"
 	tableCounters         kv.Table = "counters"
 	tablePersonByDocument kv.Table = "persons_by_document"
 	tableSealed           kv.Table = "sealed"
@@ -157,6 +173,7 @@ const (
 	indexCertificatesByIssuer      kv.Table = "certificates_by_issuer"      // institution, created, number
 	indexVersionsByHandle          kv.Table = "versions_by_handle"          // handle
 	indexVersionsByStatusIndex     kv.Table = "versions_by_status_index"    // status index
+	indexStatusToSign              kv.Table = "status_to_sign"              // when it is signed anew, purpose, list
 	indexAppointmentsByPerson      kv.Table = "appointments_by_person"      // person, id
 	indexApprenticesByPerson       kv.Table = "apprentices_by_person"       // person, id
 	indexClaimsByID                kv.Table = "claims_by_id"                // id
@@ -830,3 +847,37 @@ func sealedReceipt(upload string) sealedPlace {
 func counterNational(institution string, year int) []byte {
 	return kv.Key("national-uploads", institution, uint64(year))
 }
+
+// A list of one purpose; status_due and status_texts have the same keys.
+func statusListKey(purpose credentials.StatusPurpose, list int) []byte {
+	return kv.Key(string(purpose), uint64(list))
+}
+
+var (
+	publishedStatuses = kv.Records[publishedStatus]{
+		Table: tableStatusPublished,
+		Key:   func(p publishedStatus) []byte { return statusListKey(p.Purpose, p.List) },
+		Indexes: []kv.Index[publishedStatus]{
+			{Table: indexStatusToSign, Keys: func(p publishedStatus) [][]byte {
+				return [][]byte{kv.Key(uint64(p.SignAnew.Unix()), string(p.Purpose), uint64(p.List))}
+			}},
+		},
+	}
+	leases = kv.Records[leaseRecord]{
+		Table: tableLeases,
+		Key:   func(l leaseRecord) []byte { return kv.Key(l.Name) },
+	}
+)
+
+// statusHistoryKey orders the changes of a list as they were made.
+func statusHistoryKey(purpose credentials.StatusPurpose, list int, at statusMoment, index int) []byte {
+	return kv.Key(string(purpose), uint64(list), uint64(at.time), at.version, uint64(index))
+}
+
+func statusBaseKey(purpose credentials.StatusPurpose, list int, at statusMoment) []byte {
+	return kv.Key(string(purpose), uint64(list), uint64(at.time), at.version)
+}
+
+// counterMoment is the newest moment up to which the past was asked for: writing
+// it makes sure that no later Update has an earlier time.
+func counterMoment() []byte { return kv.Key("moment") }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"image/png"
 	"mime/multipart"
@@ -414,6 +415,9 @@ func (s *siteTest) trust() credentials.Trust {
 		s.t.Fatal(err)
 	}
 	out.Directory = &directory
+	if _, err := s.PublishStatusLists(context.Background()); err != nil {
+		s.t.Fatal(err)
+	}
 	for _, p := range credentials.StatusPurposes() {
 		list, err := credentials.OpenStatusList(string(s.get("", "/status/"+credentials.StatusListName(p, 0)).Body), keys(jws.Status), s.Clock.Now())
 		if err != nil {

@@ -191,7 +191,7 @@ func trustRoutes() []route {
 			endpoint: raw((*Server).keysFor)},
 		{Path: "/.well-known/jwks.json", Summary: "Public keys of credentials and status lists", Answers: []answer{{200, "application/jwk-set+json", "JWK set"}},
 			endpoint: raw((*Server).wellKnownKeys)},
-		{Path: "/status/{list}", Summary: "A status list, such as revocation-0", Answers: []answer{{200, "application/vc+jwt", "BitstringStatusListCredential"}},
+		{Path: "/status/{list}", Summary: "A status list, such as revocation-0", Query: statusQuery, Description: statusDescription, Answers: []answer{{200, "application/vc+jwt", "BitstringStatusListCredential"}},
 			endpoint: raw((*Server).statusList)},
 		{Path: "/schemas/{file}", Summary: "JSON Schema of our credentials, such as certificate-1.json", Answers: []answer{{200, typeSchema, "JSON Schema, draft 2020-12"}},
 			endpoint: raw((*Server).schemaFile)},

@@ -39,21 +39,6 @@ func (s *Server) wellKnownKeys(c *call) error {
 	return c.cached(typeJWKS, s.reg.Config().Keys.JWKS(jws.VC, jws.Status), keysControl)
 }
 
-func (s *Server) statusList(c *call) error {
-	name, err := c.param("list")
-	if err != nil {
-		return err
-	}
-	body, err := s.reg.StatusList(c.ctx, name)
-	if fail.KindOf(err) == fail.Invalid {
-		return fail.New(fail.NotFound, "no_status_list", "there is no such status list").In("没有该状态清单").Because(err)
-	}
-	if err != nil {
-		return err
-	}
-	return c.cached("application/vc+jwt", []byte(body), "public, max-age="+seconds(registry.StatusTTL/2))
-}
-
 func (s *Server) signedDirectory(c *call) error {
 	body, err := s.reg.Directory(c.ctx)
 	if err != nil {

@@ -72,10 +72,11 @@ type Limits struct {
 	Verify int // codes as text
 	Image  int // codes as pictures
 	Frame  int // pictures of a camera that looks for a code
+	Past   int // status lists of the past, each of which is signed for who asks
 }
 
 // DefaultLimits are the limits of a Config without any.
-func DefaultLimits() Limits { return Limits{Lookup: 20, Verify: 300, Image: 12, Frame: 90} }
+func DefaultLimits() Limits { return Limits{Lookup: 20, Verify: 300, Image: 12, Frame: 90, Past: 60} }
 
 // How the server treats its connections. Bodies are read by handlers, so the
 // limits of routes hold whatever fiber does: its own limit does not apply to

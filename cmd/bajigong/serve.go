@@ -94,6 +94,12 @@ func serveOn(ctx context.Context, reg *registry.Registry, c web.Config, ln net.L
 }
 
 func background(ctx context.Context, reg *registry.Registry, log *slog.Logger) {
+	lists := make(chan struct{})
+	go func() { // beside the rest: batches that are resumed may take long
+		defer close(lists)
+		publishStatusLists(ctx, reg, log)
+	}()
+	defer func() { <-lists }()
 	publish := func() {
 		// A key that was rotated or distrusted by command counts from the next minute.
 		if err := reg.Config().Keys.Reload(); err != nil {

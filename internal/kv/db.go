@@ -141,6 +141,16 @@ func (db *DB) Now(r Reader) (time.Time, error) {
 	return later(db.opt.Now(), last), nil
 }
 
+// Committed is the time of the newest group as of r: no Update that is not in r
+// has an earlier one, whatever its process's clock says. Zero in a new store.
+func (db *DB) Committed(r Reader) (time.Time, error) {
+	value, err := r.Get(metaTable, timeKey)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return parseTime(value)
+}
+
 // Waiting is how many Updates wait for a group now: for metrics.
 func (db *DB) Waiting() int {
 	db.mu.Lock()

@@ -1,0 +1,200 @@
+package registry
+
+import (
+	"bytes"
+	"errors"
+	"math/bits"
+	"time"
+
+	"bajigong/credentials"
+	"bajigong/credentials/jws"
+	"bajigong/internal/kv"
+)
+
+// statusLists is invariant 5 for lists as wholes: history, bases, bits and the
+// published text of each list agree, each as of its time, and what is not
+// published is marked. That each bit is that of its certificate is for versions
+// and strayBits.
+func (c *check) statusLists() error {
+	given, err := counter(c.rd, counterStatus(), 0)
+	if err != nil {
+		return err
+	}
+	committed, err := c.r.db.Committed(c.rd)
+	if err != nil {
+		return err
+	}
+	for list := 0; list == 0 || uint64(list)*credentials.StatusListBits < given; list++ {
+		_, began, err := listBegan(c.rd, list)
+		if err != nil {
+			return err
+		}
+		if !began && given > 0 {
+			c.problem("status list %d has places given out and does not say since when", list)
+		}
+		for _, purpose := range credentials.StatusPurposes() {
+			if err := c.statusList(statusPlace{purpose, list}, committed); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// statusList goes through the history of one list once.
+func (c *check) statusList(p statusPlace, committed time.Time) error {
+	version, err := counter(c.rd, counterStatusVersion(string(p.purpose), p.list), 0)
+	if err != nil {
+		return err
+	}
+	head, published, err := publishedStatuses.Get(c.rd, p.key())
+	if err != nil {
+		return err
+	}
+	mark, err := c.rd.Get(tableStatusDue, p.key())
+	if err != nil {
+		return err
+	}
+	if head.Version > version {
+		c.problem("status list %s is published at version %d and has %d", p.name(), head.Version, version)
+	}
+	if mark == nil && (published && head.Version != version || !published && version > 0) {
+		c.problem("status list %s is published at version %d, has %d, and is not marked to be published", p.name(), head.Version, version)
+	}
+	if published && head.ValidFrom.After(committed) {
+		c.problem("status list %s is valid from %s, which the store has not reached", p.name(), head.ValidFrom)
+	}
+	then, now, err := c.replay(p, head, version)
+	if err != nil {
+		return err
+	}
+	if published {
+		if err := c.statusText(p, head, then); err != nil {
+			return err
+		}
+	}
+	return c.presentBits(p, now)
+}
+
+// replay reads the history from its beginning, compares every base with it, and
+// answers the bits as of the published version and of the present.
+func (c *check) replay(p statusPlace, head publishedStatus, version uint64) (then, now []byte, err error) {
+	rng := kv.Prefix(p.key())
+	bases, err := c.bases(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	var seen statusReplay
+	seen.bits = make([]byte, statusBytes)
+	atBase := func() {
+		if want, ok := bases[seen.at]; ok {
+			delete(bases, seen.at)
+			if !bytes.Equal(want, seen.bits) {
+				c.problem("status list %s: the base of version %d is not what its history leads to", p.name(), seen.at.version)
+			}
+		}
+	}
+	err = kv.Each(c.rd, tableStatusHistory, rng, func(e kv.Entry) error {
+		at, _, err := parseStatusKey(e.Key, 5)
+		if err != nil {
+			c.problem("%v", err)
+			return nil
+		}
+		if at != seen.at {
+			atBase()
+			if at.version < seen.at.version || at.version > version {
+				c.problem("status list %s: version %d of its history comes after %d and before %d", p.name(), at.version, seen.at.version, version)
+			}
+			if then == nil && at.version > head.Version {
+				then = bytes.Clone(seen.bits)
+				if at.time < head.ValidFrom.Unix() && head.Serial > 0 {
+					c.problem("status list %s is valid from %s and does not have version %d, which was recorded before", p.name(), head.ValidFrom, at.version)
+				}
+			}
+			if at.version <= head.Version && at.time > head.ValidFrom.Unix() && head.Serial > 0 {
+				c.problem("status list %s is valid from %s and has version %d, which was recorded after", p.name(), head.ValidFrom, at.version)
+			}
+		}
+		if err := seen.add(e, false); err != nil {
+			c.problem("%v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	atBase()
+	for at := range bases {
+		c.problem("status list %s has a base of version %d, which its history does not have", p.name(), at.version)
+	}
+	if then == nil {
+		then = seen.bits
+	}
+	return then, seen.bits, nil
+}
+
+func (c *check) bases(p statusPlace) (map[statusMoment][]byte, error) {
+	out := map[statusMoment][]byte{}
+	rng := kv.Prefix(p.key())
+	rng.Limit = 100 // 16 KiB each
+	err := kv.Each(c.rd, tableStatusBases, rng, func(e kv.Entry) error {
+		at, _, err := parseStatusKey(e.Key, 4)
+		if err != nil {
+			c.problem("%v", err)
+			return nil
+		}
+		out[at] = e.Value
+		return nil
+	})
+	return out, err
+}
+
+// statusText opens a published text as a verifier does, and compares it with what
+// the ledger was when it was made.
+func (c *check) statusText(p statusPlace, head publishedStatus, then []byte) error {
+	text, err := c.rd.Get(tableStatusTexts, p.key())
+	if err != nil {
+		return err
+	}
+	list, err := credentials.OpenStatusList(string(text), c.r.cfg.Keys.Public(), head.ValidFrom)
+	switch {
+	case errors.Is(err, jws.ErrDistrusted): // to be signed anew; verifiers refuse it
+	case err != nil:
+		c.problem("status list %s as published does not open: %v", p.name(), err)
+	case list.Purpose != p.purpose || list.List != p.list || list.Origin != c.r.cfg.Origin:
+		c.problem("status list %s as published is %s", p.name(), list.URL())
+	case !list.ValidFrom.Equal(head.ValidFrom) || !list.ValidUntil.Equal(head.ValidUntil):
+		c.problem("status list %s as published is valid from %s, not %s", p.name(), list.ValidFrom, head.ValidFrom)
+	default:
+		if got := list.Bits(); !bytes.Equal(got, then) {
+			c.problem("status list %s as published at %s differs from the ledger of that time in %d bits", p.name(), head.ValidFrom, differ(got, then))
+		}
+	}
+	return nil
+}
+
+func differ(a, b []byte) (n int) {
+	for i := range min(len(a), len(b)) {
+		n += bits.OnesCount8(a[i] ^ b[i])
+	}
+	return n
+}
+
+// presentBits compares the bits that stand now with those of the history.
+func (c *check) presentBits(p statusPlace, now []byte) error {
+	stand := make([]byte, statusBytes)
+	err := kv.Each(c.rd, tableStatusBits, kv.Prefix(p.key()), func(e kv.Entry) error {
+		parts, err := kv.ParseKey(e.Key)
+		if err != nil || len(parts) != 3 {
+			return nil // strayBits says so
+		}
+		if index, ok := parts[2].(uint64); ok && index < credentials.StatusListBits {
+			stand[index/8] |= 0x80 >> (index % 8)
+		}
+		return nil
+	})
+	if err == nil && !bytes.Equal(stand, now) {
+		c.problem("status list %s: its history leads to other bits than stand now, in %d places", p.name(), differ(stand, now))
+	}
+	return err
+}
