@@ -123,7 +123,20 @@ type Verdict struct {
 	// Form is "vc+jwt" when what was checked is a W3C credential, empty for a QR
 	// code, its address or facts.
 	Form string `json:"form,omitempty"`
+	// Matches are what of the holder can be compared besides: the last characters
+	// of the document, the photo.
+	Matches []MatchKind `json:"matches,omitempty"`
 }
+
+// A MatchKind is something of the holder that can be compared with what is
+// registered; the answer says only whether it is the same.
+type MatchKind string
+
+// The kinds of comparison.
+const (
+	MatchDocument MatchKind = "document" // 核对证件号后四位
+	MatchPhoto    MatchKind = "photo"    // 核对照片
+)
 
 // Decide sets Valid and Reasons from what was found: sorted, without repeats;
 // none at all, or ReasonValid alone, is valid. ReasonValid beside others is

@@ -26,8 +26,8 @@ type Account struct {
 }
 
 // NewAccount is what CreateAccount needs. Organisation is the institution's id
-// for the role institution. For the role payer it is a short name within the
-// region; the account keeps it as "320583/name", so that payers of two regions
+// for the role institution, the employer's credit code or name for the role
+// employer. For the role payer it is a short name within the region; the account keeps it as "320583/name", so that payers of two regions
 // never share claims.
 type NewAccount struct {
 	Name         string `json:"name"`
@@ -51,14 +51,14 @@ func (a NewAccount) validate() error {
 	}
 	for _, role := range a.Roles {
 		if !slices.Contains(Roles(), role) {
-			bad = append(bad, fail.Field{Name: "roles", Code: "unknown", ZH: "角色只能是 authority、institution、payer、auditor",
-				EN: "a role is one of authority, institution, payer, auditor"})
+			bad = append(bad, fail.Field{Name: "roles", Code: "unknown", ZH: "角色只能是 authority、institution、payer、auditor、employer",
+				EN: "a role is one of authority, institution, payer, auditor, employer"})
 		}
 	}
-	needsOrganisation := slices.Contains(a.Roles, RoleInstitution) || slices.Contains(a.Roles, RolePayer)
+	needsOrganisation := slices.Contains(a.Roles, RoleInstitution) || slices.Contains(a.Roles, RolePayer) || slices.Contains(a.Roles, RoleEmployer)
 	if needsOrganisation && a.Organisation == "" {
-		bad = append(bad, fail.Field{Name: "organisation", Code: "required", ZH: "评价机构或补贴经办机构账号须写明所属单位",
-			EN: "an institution's or payer's account names its organisation"})
+		bad = append(bad, fail.Field{Name: "organisation", Code: "required", ZH: "评价机构、补贴经办机构或用人单位账号须写明所属单位",
+			EN: "an institution's, payer's or employer's account names its organisation"})
 	}
 	if slices.Contains(a.Roles, RoleInstitution) && slices.Contains(a.Roles, RolePayer) {
 		bad = append(bad, fail.Field{Name: "roles", Code: "together", ZH: "评价机构与补贴经办机构不能是同一账号",
@@ -67,6 +67,9 @@ func (a NewAccount) validate() error {
 	if slices.Contains(a.Roles, RoleInstitution) && slices.Contains(a.Roles, RoleAuthority) {
 		bad = append(bad, fail.Field{Name: "roles", Code: "together", ZH: "评价机构与主管部门不能是同一账号",
 			EN: "an account is not an institution's and an authority's at once: nobody approves what he has uploaded"})
+	}
+	if slices.Contains(a.Roles, RoleEmployer) && slices.ContainsFunc(a.Roles, func(r Role) bool { return r != RoleEmployer }) {
+		bad = append(bad, fail.Field{Name: "roles", Code: "together", ZH: "用人单位账号不能兼有其他角色", EN: "an employer's account has no other role: its organisation is none of this register"})
 	}
 	if slices.Contains(a.Roles, RolePayer) && strings.ContainsAny(a.Organisation, "/ \t\n") {
 		bad = append(bad, fail.Field{Name: "organisation", Code: "shape", ZH: "经办机构标识不含空格和斜杠", EN: "a payer's short name has no spaces and no slash"})
@@ -233,10 +236,9 @@ func (r *Registry) RevokeKey(ctx context.Context, by Actor, id string) (APIKey, 
 // the same Unauthorized.
 func (r *Registry) Authenticate(ctx context.Context, secret string) (Actor, error) {
 	refused := fail.New(fail.Unauthorized, "key_unknown", "this API key is unknown, expired or revoked").In("接口密钥不存在、已过期或已吊销")
-	rest, ok := strings.CutPrefix(secret, keyPrefix)
-	id, encoded, ok2 := strings.Cut(rest, "_")
+	id, encoded, ok := cutKey(secret)
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
-	if !ok || !ok2 || err != nil || len(raw) != 32 || id == "" || len(id) > 32 {
+	if !ok || err != nil || len(raw) != 32 || id == "" || len(id) > 32 {
 		return Actor{}, refused
 	}
 	sum := sha256.Sum256(raw)
@@ -260,4 +262,21 @@ func (r *Registry) Authenticate(ctx context.Context, secret string) (Actor, erro
 		return nil
 	})
 	return out, err
+}
+
+// cutKey takes a secret apart: the key's id, and what proves it.
+func cutKey(secret string) (id, encoded string, ok bool) {
+	rest, ok := strings.CutPrefix(secret, keyPrefix)
+	id, encoded, found := strings.Cut(rest, "_")
+	return id, encoded, ok && found
+}
+
+// KeyID is the id in an API key, whether there is such a key or not; empty for
+// what is no key. It is not secret.
+func KeyID(secret string) string {
+	id, _, ok := cutKey(secret)
+	if !ok || len(id) > 32 {
+		return ""
+	}
+	return id
 }

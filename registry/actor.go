@@ -17,20 +17,23 @@ const (
 	RoleInstitution Role = "institution" // 评价机构: its own filings, sessions and certificates
 	RolePayer       Role = "payer"       // 补贴经办机构: claims
 	RoleAuditor     Role = "auditor"     // reads everything that is not sealed
+	RoleEmployer    Role = "employer"    // 用人单位: checks lists of certificates
 	RoleOperator    Role = "operator"    // the command line beside the store
 )
 
 // Roles lists the roles an account can have.
-func Roles() []Role { return []Role{RoleAuthority, RoleInstitution, RolePayer, RoleAuditor} }
+func Roles() []Role {
+	return []Role{RoleAuthority, RoleInstitution, RolePayer, RoleAuditor, RoleEmployer}
+}
 
-// Actor is who is asking. API keys (and later sessions) only prove an account;
+// Actor is who is asking. API keys and sign-ins only prove an account;
 // the zero Actor is the public.
 type Actor struct {
 	Account      string `json:"account"`
-	Organisation string `json:"organisation,omitempty"` // an institution's id, or a payer's
+	Organisation string `json:"organisation,omitempty"` // an institution's id, a payer's, or an employer's code or name
 	Roles        []Role `json:"roles,omitempty"`
 	Region       string `json:"region,omitempty"` // GB/T 2260, 6 digits; for an authority what it governs
-	Via          string `json:"via,omitempty"`    // "key:<id>", "cli"
+	Via          string `json:"via,omitempty"`    // "key:<id>", "session:<id>", "cli"
 
 	// Idempotency is the creating request that is being made, if it has a key.
 	Idempotency Idempotency `json:"-"`
@@ -105,19 +108,21 @@ const (
 	ReportNationally     Action = "report to the national query"            // 上报: make, take and follow the file
 	ReadNational         Action = "read reports to the national query"      // without personal data
 	ConfirmQueryable     Action = "record that certificates can be queried" // 可查询; the issuer only where a rule file lets it
+	CheckLists           Action = "check lists of certificates"
 )
 
 // Actions lists every action, for the table test of may.
 func Actions() []Action {
 	return []Action{ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, RunSessions, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals,
 		ReadCertificate, VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere,
-		ManagePosts, FilePosts, ReadPosts, ReadPerson, UseClaims, ReadClaim, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, AnswerInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseInside, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ManageKeyRing, ReportNationally, ReadNational, ConfirmQueryable}
+		ManagePosts, FilePosts, ReadPosts, ReadPerson, UseClaims, ReadClaim, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, AnswerInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseInside, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ManageKeyRing, ReportNationally, ReadNational, ConfirmQueryable, CheckLists}
 }
 
 // Object is what an action is about. Empty fields belong to nobody.
 type Object struct {
 	Institution string // the institution it belongs to
 	Payer       string // the payer it belongs to
+	Employer    string // the employer it belongs to
 	Region      string // GB/T 2260, 6 digits
 }
 
@@ -132,6 +137,7 @@ type Object struct {
 //	             answers its assessments
 //	payer        claims of its own
 //	auditor      reads
+//	employer     checks lists of certificates
 func may(by Actor, do Action, about Object) error {
 	if allowed(by, do, about) {
 		return nil
@@ -155,7 +161,7 @@ func allowed(by Actor, do Action, about Object) bool {
 	if by.has(RoleAuthority) && governs(by.Region, about.Region) {
 		switch do {
 		case ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals, ReadCertificate,
-			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, FilePosts, ReadPosts, ReadPerson, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ReportNationally, ReadNational, ConfirmQueryable:
+			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, FilePosts, ReadPosts, ReadPerson, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ReportNationally, ReadNational, ConfirmQueryable, CheckLists:
 			return true
 		}
 	}
@@ -173,9 +179,12 @@ func allowed(by Actor, do Action, about Object) bool {
 	}
 	if by.has(RoleAuditor) && governs(by.Region, about.Region) {
 		switch do {
-		case ReadInstitution, ReadSession, ReadCertificate, ReadClaim, ReadEvents, CheckRegister, ReadReview, ReadInspection, ReadCase, ReadStatistics, ReadExaminer, ReadMassChange, ReadNational:
+		case ReadInstitution, ReadSession, ReadCertificate, ReadClaim, ReadEvents, CheckRegister, ReadReview, ReadInspection, ReadCase, ReadStatistics, ReadExaminer, ReadMassChange, ReadNational, CheckLists:
 			return true
 		}
+	}
+	if by.has(RoleEmployer) && by.Organisation != "" && by.Organisation == about.Employer {
+		return do == CheckLists
 	}
 	return false
 }

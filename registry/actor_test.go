@@ -10,12 +10,13 @@ import (
 // The whole of may: for each role what it may do to an object of its own, and
 // that it may do nothing else there and nothing at all elsewhere.
 func TestMay(t *testing.T) {
-	own := Object{Institution: "i-1", Payer: "p-1", Region: "320583"}
+	own := Object{Institution: "i-1", Payer: "p-1", Employer: "e-1", Region: "320583"}
 	actors := map[Role]Actor{
 		RoleAuthority:   {Account: "a", Roles: []Role{RoleAuthority}, Region: "320500"},
 		RoleInstitution: {Account: "b", Roles: []Role{RoleInstitution}, Organisation: "i-1", Region: "320583"},
 		RolePayer:       {Account: "c", Roles: []Role{RolePayer}, Organisation: "p-1", Region: "320583"},
 		RoleAuditor:     {Account: "d", Roles: []Role{RoleAuditor}, Region: "320000"},
+		RoleEmployer:    {Account: "e", Roles: []Role{RoleEmployer}, Organisation: "e-1", Region: "320583"},
 		RoleOperator:    Operator(),
 	}
 	want := map[Role]string{
@@ -24,19 +25,20 @@ func TestMay(t *testing.T) {
 			"read the record of a person, read events, check the register, file evaluation norms, decide on evaluation norms, read a review, conduct a review, draw and enter inspections, " +
 			"read an inspection, apply for a filing, keep filings, suspend sites, run cases, read a case, answer in a case, keep credit and stars, " +
 			"answer an assessment, keep task lists for subsidised work, keep integrity files of persons, read statistics, manage examiners, manage exam staff, read an examiner, see who an examiner is, " +
-			"record what an examiner avoids, arrange sessions, report as external supervisor, approve a correction, change certificates in mass, read a mass change, import the past, " +
-			"report to the national query, read reports to the national query, record that certificates can be queried",
+			"record what an examiner avoids, arrange sessions, report as external supervisor, approve a correction, change certificates in mass, read a mass change, import the past, report to the national query, " +
+			"read reports to the national query, record that certificates can be queried, check lists of certificates",
 		RoleInstitution: "read an institution, run sessions, read a session, read who is on a roster, decide appeals, read a certificate, cancel a certificate, reissue a certificate, " +
 			"register a certificate from elsewhere, manage posts and apprentices, read posts, file evaluation norms, read an inspection, answer an inspection, apply for a filing, read a case, " +
 			"answer in a case, answer an assessment, manage exam staff, read an examiner, see who an examiner is, record what an examiner avoids, arrange sessions, report as internal supervisor, " +
 			"approve a correction, report to the national query, read reports to the national query, record that certificates can be queried",
 		RolePayer: "use claims, read a claim",
 		RoleAuditor: "read an institution, read a session, read a certificate, read a claim, read events, check the register, read a review, read an inspection, " +
-			"read a case, read statistics, read an examiner, read a mass change, read reports to the national query",
+			"read a case, read statistics, read an examiner, read a mass change, read reports to the national query, check lists of certificates",
+		RoleEmployer: "check lists of certificates",
 		RoleOperator: "manage accounts, admit institutions, decide on institutions, read an institution, read a session, read a certificate, read events, check the register, " +
 			"apply for a filing, keep filings, suspend sites, read a case, read statistics, import the past, manage the key ring",
 	}
-	elsewhere := Object{Institution: "i-2", Payer: "p-2", Region: "330100"}
+	elsewhere := Object{Institution: "i-2", Payer: "p-2", Employer: "e-2", Region: "330100"}
 	for role, actor := range actors {
 		var got []string
 		for _, do := range Actions() {

@@ -112,6 +112,11 @@ const (
 	NationalWithdrawn     EventKind = "national_upload_withdrawn"
 	NationalReceived      EventKind = "national_upload_receipt"
 	NationalQueryable     EventKind = "national_upload_queryable"
+	HolderDiffers         EventKind = "holder_differs" // 核对不一致: a try at document or photo that did not fit
+	HolderTriesSpent      EventKind = "holder_tries_spent"
+	SignedIn              EventKind = "signed_in"
+	SignedOut             EventKind = "signed_out"
+	ListChecked           EventKind = "list_checked"
 )
 
 // Event is one change as the audit log keeps it. Its stored bytes are hashed,

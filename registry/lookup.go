@@ -65,7 +65,7 @@ func (r *Registry) Lookup(ctx context.Context, q LookupQuery) (out credentials.V
 			return nil
 		}
 		out = found
-		out.Certificate.Name, out.Handle = maskName(p.Name), ""
+		out.Certificate.Name, out.Handle, out.Matches = maskName(p.Name), "", nil
 		if n.Personal() {
 			out.Certificate.Number = n.Masked()
 			out.Certificate.NumberGrouped = n.Masked()

@@ -15,6 +15,7 @@ import (
 	"bajigong/evaluators/signs"
 	"bajigong/internal/rulefile"
 	"bajigong/registry/locks"
+	"bajigong/registry/quota"
 	"bajigong/registry/uploads"
 	"bajigong/standards/eligibility"
 )
@@ -35,6 +36,7 @@ type Rules struct {
 	Corrections rulefile.Set[corrections.Rules]
 	Locks       rulefile.Set[locks.Rules]   // how long a reserved claim stands
 	National    rulefile.Set[uploads.Rules] // reports to the national query
+	Quota       rulefile.Set[quota.Rules]   // how often holders and lists may be checked
 }
 
 // EmbeddedRules returns the files that come with the product.
@@ -79,6 +81,9 @@ func EmbeddedRules() (r Rules, err error) {
 		return r, err
 	}
 	if r.National, err = uploads.Embedded(); err != nil {
+		return r, err
+	}
+	if r.Quota, err = quota.Embedded(); err != nil {
 		return r, err
 	}
 	return r, nil
@@ -142,6 +147,9 @@ func (r Rules) With(own fs.FS) (Rules, error) {
 		return r, err
 	}
 	if r.National, err = overlay(r.National, own, "national"); err != nil {
+		return r, err
+	}
+	if r.Quota, err = overlay(r.Quota, own, "quota"); err != nil {
 		return r, err
 	}
 	return r, nil

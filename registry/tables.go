@@ -91,6 +91,8 @@ import (
 //	national_rows            number                           nationalRow (who differs from its batch)
 //	requests                 actor, route, key                Request (Idempotency-Key, 30 days)
 //	norms                    id                               standards.Norm (评价规范, one version)
+//	asked                    kind, whom it is counted for     asked (tries at document and photo, lists)
+//	sign_ins                 SHA-256 of the token             SignIn
 //	events, log_*            see registry/auditlog
 const (
 	tableAccounts         kv.Table = "accounts"
@@ -156,6 +158,8 @@ const (
 	tableNationalUploads  kv.Table = "national_uploads"
 	tableNationalFiles    kv.Table = "national_files"
 	tableNationalRows     kv.Table = "national_rows"
+	tableAsked            kv.Table = "asked"
+	tableSignIns          kv.Table = "sign_ins"
 
 	// indexes: entry key → primary key
 	indexKeysByAccount             kv.Table = "api_keys_by_account"         // account, id
@@ -224,6 +228,9 @@ const (
 	indexNationalWaiting           kv.Table = "national_waiting"            // institution, data type, number: waits for a report
 	indexBatchesUnreported         kv.Table = "batches_unreported"          // date of issue, id: published, not all sent to the national query
 	indexBatchesUnreportedOf       kv.Table = "batches_unreported_of"       // institution, date of issue, id: the same
+	indexAskedByExpiry             kv.Table = "asked_by_expiry"             // first day on which it does not matter, kind, whom
+	indexSignInsByKey              kv.Table = "sign_ins_by_key"             // API key, began, SHA-256 of the token
+	indexSignInsByExpiry           kv.Table = "sign_ins_by_expiry"          // end at the latest, SHA-256 of the token
 )
 
 var (
@@ -881,3 +888,20 @@ func statusBaseKey(purpose credentials.StatusPurpose, list int, at statusMoment)
 // counterMoment is the newest moment up to which the past was asked for: writing
 // it makes sure that no later Update has an earlier time.
 func counterMoment() []byte { return kv.Key("moment") }
+
+var askedRecords = kv.Records[asked]{
+	Table: tableAsked,
+	Key:   func(a asked) []byte { return kv.Key(a.Kind, a.Whom) },
+	Indexes: []kv.Index[asked]{
+		{Table: indexAskedByExpiry, Keys: func(a asked) [][]byte { return [][]byte{kv.Key(string(a.Expires), a.Kind, a.Whom)} }},
+	},
+}
+
+var signIns = kv.Records[SignIn]{
+	Table: tableSignIns,
+	Key:   func(s SignIn) []byte { return kv.Key(s.Hash) },
+	Indexes: []kv.Index[SignIn]{
+		{Table: indexSignInsByKey, Keys: func(s SignIn) [][]byte { return [][]byte{kv.Key(s.Key, uint64(s.Began.Unix()), s.Hash)} }},
+		{Table: indexSignInsByExpiry, Keys: func(s SignIn) [][]byte { return [][]byte{kv.Key(uint64(s.Expires.Unix()), s.Hash)} }},
+	},
+}

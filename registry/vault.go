@@ -138,7 +138,14 @@ func (v *vault) documentKey(version uint32, kind, number string) ([]byte, error)
 // fingerprint is a keyed hash of something that may hold personal data, for
 // comparing two requests without keeping either.
 func (v *vault) fingerprint(purpose string, data []byte) []byte {
-	_, key := v.secrets.Index()
+	version, _ := v.secrets.Index()
+	return v.fingerprintUnder(version, purpose, data)
+}
+
+// fingerprintUnder is fingerprint with an older index key, to recompute what was
+// handed out before a rotation.
+func (v *vault) fingerprintUnder(version uint32, purpose string, data []byte) []byte {
+	key, _ := v.secrets.IndexVersion(version)
 	mac := hmac.New(sha256.New, key[:])
 	fmt.Fprintf(mac, "%s\x00", purpose)
 	mac.Write(data)

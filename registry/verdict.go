@@ -281,6 +281,7 @@ func (r *Registry) findVerdict(rd kv.Reader, v Version, now time.Time) (verdictF
 		reasons = append(reasons, credentials.ReasonNotYetPublished)
 	}
 	out.Decide(reasons...)
+	out.Matches = r.matchKinds(p, v, now)
 	found.verdict = out
 	return found, nil
 }
@@ -380,9 +381,15 @@ func institutionStatus(s evaluators.Status) credentials.InstitutionStatus {
 }
 
 // receipt 查验回执 is a short code over what was answered and when. Whoever keeps
-// number, answer and time can have it recomputed; nothing is stored for it.
+// number, answer and time can have it recomputed, see CheckReceipt; nothing is
+// stored for it.
 func (r *Registry) receipt(number string, n int, v credentials.Verdict) string {
-	sum := r.vault.fingerprint("receipt", fmt.Appendf(nil, "%s\x00%d\x00%v\x00%d", number, n, v.Reasons, v.CheckedAt.Unix()))
+	version, _ := r.vault.secrets.Index()
+	return r.receiptUnder(version, number, n, v.Reasons, v.CheckedAt)
+}
+
+func (r *Registry) receiptUnder(keyVersion uint32, number string, n int, reasons []credentials.Reason, at time.Time) string {
+	sum := r.vault.fingerprintUnder(keyVersion, "receipt", fmt.Appendf(nil, "%s\x00%d\x00%v\x00%d", number, n, reasons, at.Unix()))
 	code := base32id(sum[:5])
 	return upper(code[:4]) + "-" + upper(code[4:8])
 }

@@ -23,7 +23,7 @@ var statuses = map[fail.Kind]struct {
 	retry  int // seconds for Retry-After
 }{
 	fail.Invalid:      {status: http.StatusBadRequest, zh: "提交的内容有误", en: "The request is not right"},
-	fail.Unauthorized: {status: http.StatusUnauthorized, zh: "需要接口密钥", en: "An API key is needed"},
+	fail.Unauthorized: {status: http.StatusUnauthorized, zh: "需要登录或接口密钥", en: "A sign-in or an API key is needed"},
 	fail.Forbidden:    {status: http.StatusForbidden, zh: "无权进行此操作", en: "Not allowed"},
 	fail.NotFound:     {status: http.StatusNotFound, zh: "没有找到", en: "Not found"},
 	fail.Conflict:     {status: http.StatusConflict, zh: "当前状态不允许", en: "The present state does not allow it"},

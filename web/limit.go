@@ -24,6 +24,7 @@ const (
 	limitImage  limitName = "image"
 	limitFrame  limitName = "frame"
 	limitPast   limitName = "past"
+	limitSignIn limitName = "sign-in"
 )
 
 // limiter is a bucket of requests per address. It lives in this process alone:
@@ -48,7 +49,7 @@ const bucketsMax = 100_000
 func newLimiters(l Limits) map[limitName]*limiter {
 	d := DefaultLimits()
 	out := map[limitName]*limiter{}
-	for name, figures := range map[limitName][2]int{limitLookup: {l.Lookup, d.Lookup}, limitVerify: {l.Verify, d.Verify}, limitImage: {l.Image, d.Image}, limitFrame: {l.Frame, d.Frame}, limitPast: {l.Past, d.Past}} {
+	for name, figures := range map[limitName][2]int{limitLookup: {l.Lookup, d.Lookup}, limitVerify: {l.Verify, d.Verify}, limitImage: {l.Image, d.Image}, limitFrame: {l.Frame, d.Frame}, limitPast: {l.Past, d.Past}, limitSignIn: {l.SignIn, d.SignIn}} {
 		n := figures[0]
 		if n == 0 {
 			n = figures[1]

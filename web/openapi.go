@@ -194,6 +194,8 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[evaluators.Class]():           {string(evaluators.Employer), string(evaluators.Social)},
 	reflect.TypeFor[credentials.Reason]():         texts(credentials.Reasons()),
 	reflect.TypeFor[credentials.Band]():           {"good", "bad", "caution", "unproven"},
+	reflect.TypeFor[credentials.MatchKind]():      {string(credentials.MatchDocument), string(credentials.MatchPhoto)},
+	reflect.TypeFor[registry.MatchAnswer]():       texts(registry.MatchAnswers()),
 	reflect.TypeFor[registry.SessionState]():      {"planned", "results", "publicity", "issuing", "issued"},
 	reflect.TypeFor[registry.BatchState]():        {"allocating", "signing", "signed", "published", "aborted"},
 	reflect.TypeFor[credentials.NationalState]():  texts(credentials.NationalStates()),

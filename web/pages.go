@@ -22,7 +22,7 @@ var notAcceptable = fail.New(fail.Invalid, "not_acceptable", "this address answe
 
 // pageNames are the templates, one for each kind of page. Each fills the "main"
 // of layout.html.
-var pageNames = []string{"home", "verdict", "verify", "directory", "publicity", "session", "error", "institution", "statistics", "decisions", "inspections", "offline"}
+var pageNames = []string{"home", "verdict", "verify", "directory", "publicity", "session", "error", "institution", "statistics", "decisions", "inspections", "offline", "receipt", "sign-in", "lists"}
 
 // pages renders templates. They are parsed once, when the server starts.
 type pages struct {
@@ -79,7 +79,7 @@ func newPages(rc registry.Config, cfg Config) (*pages, error) {
 	if p.site.NoticeEN == "" {
 		p.site.NoticeEN = p.site.NoticeZH
 	}
-	layout, err := template.ParseFS(embedded, "templates/layout.html", "templates/parts.html")
+	layout, err := template.ParseFS(embedded, "templates/layout.html", "templates/parts.html", "templates/match.html")
 	if err != nil {
 		return nil, err
 	}

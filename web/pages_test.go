@@ -30,13 +30,16 @@ func TestEveryTemplateIsShown(t *testing.T) {
 	s.Clock.Set(before.Add(50 * time.Hour))
 	paths := map[string]string{"home": "/", "verify": "/verify", "directory": "/directory", "publicity": "/publicity",
 		"session": "/publicity/" + session.ID, "verdict": "/c/" + string(issued[0].Handle), "error": "/nowhere",
-		"institution": "/directory/" + s.issuer.Institution.ID, "statistics": "/statistics", "decisions": "/decisions", "inspections": "/inspections", "offline": "/offline"}
+		"institution": "/directory/" + s.issuer.Institution.ID, "statistics": "/statistics", "decisions": "/decisions", "inspections": "/inspections", "offline": "/offline",
+		"receipt": "/receipts", "sign-in": "/sign-in", "lists": "/lists"}
+	cookie := s.signedAs("authority")
 	if len(paths) != len(pageNames) {
 		t.Errorf("%d pages, %d templates", len(paths), len(pageNames))
 	}
 	for _, name := range pageNames {
 		for lang, suffix := range map[string]string{"zh-CN": "", "en": "?lang=en"} {
-			r, doc := s.page(paths[name] + suffix)
+			r := s.get("", paths[name]+suffix, "Accept", "text/html,*/*;q=0.8", "Cookie", cookie)
+			doc := r.html()
 			if r.Header.Get("Content-Type") != "text/html; charset=utf-8" {
 				t.Errorf("%s: %s", name, r.Header.Get("Content-Type"))
 			}
@@ -70,7 +73,7 @@ func TestEveryTemplateIsShown(t *testing.T) {
 					}
 				}
 			})
-			doc.Find("input, textarea, select").Each(func(_ int, in *goquery.Selection) {
+			doc.Find("input:not([type=hidden]), textarea, select").Each(func(_ int, in *goquery.Selection) {
 				id, _ := in.Attr("id")
 				count(t, doc, "label[for='"+id+"']", 1)
 				if by, ok := in.Attr("aria-describedby"); ok {
@@ -95,7 +98,7 @@ func wantAttr(t testing.TB, doc *goquery.Document, selector, attr, want string) 
 
 func TestTemplatesAreAllKnown(t *testing.T) {
 	files, err := fs.Glob(embedded, "templates/*.html")
-	if err != nil || len(files) != len(pageNames)+2 {
+	if err != nil || len(files) != len(pageNames)+3 {
 		t.Errorf("%d templates, %d pages: %v", len(files), len(pageNames), err)
 	}
 }

@@ -19,8 +19,10 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"bajigong/credentials"
 	"bajigong/internal/fail"
 	"bajigong/registry"
+	"bajigong/registry/quota"
 )
 
 // call is one request on its way through a route.
@@ -29,6 +31,8 @@ type call struct {
 	fiber *fiber.Ctx
 	route route
 	by    registry.Actor // the zero Actor for the public
+	// signIn is the secret of who is signed in, on pages that want one.
+	signIn string
 	// status is that of a success; a handler may change it.
 	status int
 }
@@ -89,6 +93,11 @@ func (s *Server) mount(r route) {
 		if err := s.limit(c, r.Limit); err != nil {
 			return err
 		}
+		if r.Access == signed {
+			if done, err := s.signedIn(one); done || err != nil {
+				return err
+			}
+		}
 		if err := s.authenticate(one); err != nil {
 			return err
 		}
@@ -104,7 +113,7 @@ func (s *Server) mount(r route) {
 // authenticate proves who asks, where the route wants to know. A key that is
 // wrong is refused even where none is needed.
 func (s *Server) authenticate(c *call) error {
-	if c.route.Access == public {
+	if c.route.Access == public || c.route.Access == signed {
 		return nil
 	}
 	scheme, secret, _ := strings.Cut(c.fiber.Get(fiber.HeaderAuthorization), " ")
@@ -237,7 +246,7 @@ func cutText(s string, most int) string {
 
 // textMost is how many characters a text may have by the name of its field;
 // textDefault is for all others, short enough for any key of the store.
-var textMost = map[string]int{"token": 8192, "reason": 1000, "findings": 1000, "answer": 1000, "basis": 500, "site_address": 300, "photo": photoText}
+var textMost = map[string]int{"token": 8192, "reason": 1000, "findings": 1000, "answer": 1000, "basis": 500, "site_address": 300, "photo": photoText, "qr": credentials.MaxScanned}
 
 // photoText is a photo of registry.PhotoMaxBytes in base64.
 const photoText = (registry.PhotoMaxBytes + 2) / 3 * 4
@@ -254,7 +263,7 @@ func textLimit(field string) int {
 // listMost is how many items a list may have by the name of its field;
 // listDefault is for all others. A filing or decision must fit one entry of the
 // audit log.
-var listMost = map[string]int{"scope": 300, "ranges": 200}
+var listMost = map[string]int{"scope": 300, "ranges": 200, "rows": quota.MostRows}
 
 const listDefault = 500
 

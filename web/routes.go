@@ -18,6 +18,7 @@ const (
 	public   access = "public"
 	optional access = "optional" // a key shows more
 	keyed    access = "key"
+	signed   access = "sign-in" // a page for who is signed in; keys are not looked at
 )
 
 // repetition says how a creating request can be repeated without doing it twice.
@@ -106,7 +107,7 @@ var (
 
 // routes is the table. Its order is that of the document.
 func routes() []route {
-	return slices.Concat(pageRoutes(), publicRoutes(), trustRoutes(), authorityRoutes(), sessionRoutes(), correctionRoutes(), massRoutes(), examinerRoutes(), creditRoutes(), caseRoutes(), filingRoutes(), signRoutes(), normRoutes(), postRoutes(), certificateRoutes(), nationalRoutes(), claimRoutes(), operatorRoutes())
+	return slices.Concat(pageRoutes(), publicRoutes(), trustRoutes(), authorityRoutes(), sessionRoutes(), matchRoutes(), signInRoutes(), listRoutes(), correctionRoutes(), massRoutes(), examinerRoutes(), creditRoutes(), caseRoutes(), filingRoutes(), signRoutes(), normRoutes(), postRoutes(), certificateRoutes(), nationalRoutes(), claimRoutes(), operatorRoutes())
 }
 
 func pageRoutes() []route {

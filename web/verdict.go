@@ -26,6 +26,8 @@ type verdictView struct {
 	// Found says that the verdict rests on facts of a look-up, with the name
 	// masked, and not on a code.
 	Found bool
+	// Match is the answer to a try at the holder's document or photo.
+	Match *matchView
 }
 
 // Shape is the band's colour and picture by name.

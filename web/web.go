@@ -73,10 +73,13 @@ type Limits struct {
 	Image  int // codes as pictures
 	Frame  int // pictures of a camera that looks for a code
 	Past   int // status lists of the past, each of which is signed for who asks
+	SignIn int // tries to sign in, from one address and with one key
 }
 
 // DefaultLimits are the limits of a Config without any.
-func DefaultLimits() Limits { return Limits{Lookup: 20, Verify: 300, Image: 12, Frame: 90, Past: 60} }
+func DefaultLimits() Limits {
+	return Limits{Lookup: 20, Verify: 300, Image: 12, Frame: 90, Past: 60, SignIn: 10}
+}
 
 // How the server treats its connections. Bodies are read by handlers, so the
 // limits of routes hold whatever fiber does: its own limit does not apply to

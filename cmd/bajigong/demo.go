@@ -170,6 +170,7 @@ func (s *story) invite(listen string) {
 	s.say("  有效证书 valid       %s/c/%s", s.origin, s.shown.Handle)
 	s.say("  已撤销 voided        %s/c/%s", s.origin, s.voided.Handle)
 	s.say("  机构目录 directory   %s/directory", s.origin)
+	s.say("  批量核验 lists       %s/lists  （用下面 employer 的密钥登录）", s.origin)
 	s.say("  接口 API             %s/openapi.json", s.origin)
 	s.say("\n接口密钥 API keys（Authorization: Bearer …）:")
 	for _, k := range s.keys {

@@ -135,6 +135,9 @@ func (s *story) admit() error {
 	if _, err := s.account("审计 auditor", registry.RoleAuditor, "", "320000"); err != nil {
 		return err
 	}
+	if _, err := s.account("用人单位人事 lists", registry.RoleEmployer, "东湖机电设备有限公司（演示）", "320583"); err != nil {
+		return err
+	}
 	return nil
 }
 
