@@ -134,6 +134,8 @@ var numbersAllowed = map[string]string{
 	"registry/occupation.go importPage":                               "records of one Update",
 	"registry/page.go pageDefault":                                    "records of one page",
 	"registry/page.go pageMax":                                        "records of one page",
+	"registry/print.go PrintMost":                                     "certificates of one document",
+	"registry/print.go printParts":                                    "documents of one session",
 	"registry/request.go RequestLife":                                 "how long a request can be repeated under its key",
 	"registry/results.go ResultsMaxBytes":                             "size of a file",
 	"registry/results.go ResultsMaxRows":                              "rows of a file",

@@ -25,12 +25,14 @@ var embedded = []struct {
 }{
 	{"evaluators/*/data/*.yaml", ruleFile},
 	{"registry/*/data/*.yaml", ruleFile},
+	{"credentials/paper/data/*/*.yaml", ruleFile},
 	{"standards/eligibility/data/*.yaml", ruleFile},
 	{"registry/policy/policies/*.yaml", policyFile},
 	{"registry/policy/regions.yaml", headed("GB/T 2260")},
 	{"standards/data/holidays.txt", headed("notices of the General Office of the State Council")},
 	{"standards/data/catalogue.json", catalogueFile},
-	{"web/templates/*.html", nil}, // pages, no data
+	{"web/templates/*.html", nil},  // pages, no data
+	{"web/templates/print/*", nil}, // pages, no data
 	{"web/static/*", nil},
 	{"web/static", nil}, // style, icon and modules
 	{"web/worker", nil},

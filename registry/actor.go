@@ -109,13 +109,14 @@ const (
 	ReadNational         Action = "read reports to the national query"      // without personal data
 	ConfirmQueryable     Action = "record that certificates can be queried" // 可查询; the issuer only where a rule file lets it
 	CheckLists           Action = "check lists of certificates"
+	PrintCertificate     Action = "print a certificate" // 制证: shows the full number of the document
 )
 
 // Actions lists every action, for the table test of may.
 func Actions() []Action {
 	return []Action{ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, RunSessions, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals,
 		ReadCertificate, VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere,
-		ManagePosts, FilePosts, ReadPosts, ReadPerson, UseClaims, ReadClaim, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, AnswerInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseInside, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ManageKeyRing, ReportNationally, ReadNational, ConfirmQueryable, CheckLists}
+		ManagePosts, FilePosts, ReadPosts, ReadPerson, UseClaims, ReadClaim, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, AnswerInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseInside, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ManageKeyRing, ReportNationally, ReadNational, ConfirmQueryable, CheckLists, PrintCertificate}
 }
 
 // Object is what an action is about. Empty fields belong to nobody.
@@ -161,13 +162,13 @@ func allowed(by Actor, do Action, about Object) bool {
 	if by.has(RoleAuthority) && governs(by.Region, about.Region) {
 		switch do {
 		case ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals, ReadCertificate,
-			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, FilePosts, ReadPosts, ReadPerson, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ReportNationally, ReadNational, ConfirmQueryable, CheckLists:
+			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, FilePosts, ReadPosts, ReadPerson, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ReportNationally, ReadNational, ConfirmQueryable, CheckLists, PrintCertificate:
 			return true
 		}
 	}
 	if by.has(RoleInstitution) && by.Organisation != "" && by.Organisation == about.Institution {
 		switch do {
-		case ReadInstitution, RunSessions, ReadSession, ReadCandidates, DecideAppeals, ReadCertificate, CancelCertificate, ReissueCertificate, RegisterElsewhere, ManagePosts, ReadPosts, FileNorms, ReadInspection, AnswerInspection, ApplyForFiling, ReadCase, AnswerCase, AnswerAssessment, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseInside, ApproveCorrection, ReportNationally, ReadNational, ConfirmQueryable:
+		case ReadInstitution, RunSessions, ReadSession, ReadCandidates, DecideAppeals, ReadCertificate, CancelCertificate, ReissueCertificate, RegisterElsewhere, ManagePosts, ReadPosts, FileNorms, ReadInspection, AnswerInspection, ApplyForFiling, ReadCase, AnswerCase, AnswerAssessment, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseInside, ApproveCorrection, ReportNationally, ReadNational, ConfirmQueryable, PrintCertificate:
 			return true
 		}
 	}

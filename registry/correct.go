@@ -353,6 +353,11 @@ func (r *Registry) photoAt(rd kv.Reader, place sealedPlace, sum []byte) ([]byte,
 	if err != nil {
 		return nil, err
 	}
+	return r.openPhoto(place, block, sum)
+}
+
+// openPhoto opens the sealed block of a photo and holds it against its hash.
+func (r *Registry) openPhoto(place sealedPlace, block, sum []byte) ([]byte, error) {
 	photo, err := r.vault.openBytes(place, block)
 	if err != nil {
 		return nil, err

@@ -102,6 +102,7 @@ const (
 	TieEnded              EventKind = "tie_ended"
 	SessionArranged       EventKind = "session_arranged"
 	SupervisionFiled      EventKind = "supervision_filed"
+	CertificatePrinted    EventKind = "certificate_printed"
 	PastImported          EventKind = "past_imported"     // one page of certificates
 	PastImportEnded       EventKind = "past_import_ended" // a whole file
 	KeysChanged           EventKind = "keys_changed"      // of the key ring

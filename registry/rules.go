@@ -3,6 +3,7 @@ package registry
 import (
 	"io/fs"
 
+	"bajigong/credentials/paper"
 	"bajigong/evaluators/cases"
 	"bajigong/evaluators/corrections"
 	"bajigong/evaluators/course"
@@ -37,6 +38,8 @@ type Rules struct {
 	Locks       rulefile.Set[locks.Rules]   // how long a reserved claim stands
 	National    rulefile.Set[uploads.Rules] // reports to the national query
 	Quota       rulefile.Set[quota.Rules]   // how often holders and lists may be checked
+	Faces       rulefile.Set[paper.Face]    // what certificates say besides their fields
+	Blanks      rulefile.Set[paper.Blank]   // layouts of numbered blanks 套打
 }
 
 // EmbeddedRules returns the files that come with the product.
@@ -84,6 +87,12 @@ func EmbeddedRules() (r Rules, err error) {
 		return r, err
 	}
 	if r.Quota, err = quota.Embedded(); err != nil {
+		return r, err
+	}
+	if r.Faces, err = paper.EmbeddedFaces(); err != nil {
+		return r, err
+	}
+	if r.Blanks, err = paper.EmbeddedBlanks(); err != nil {
 		return r, err
 	}
 	return r, nil
@@ -150,6 +159,12 @@ func (r Rules) With(own fs.FS) (Rules, error) {
 		return r, err
 	}
 	if r.Quota, err = overlay(r.Quota, own, "quota"); err != nil {
+		return r, err
+	}
+	if r.Faces, err = overlay(r.Faces, own, "faces"); err != nil {
+		return r, err
+	}
+	if r.Blanks, err = overlay(r.Blanks, own, "blanks"); err != nil {
 		return r, err
 	}
 	return r, nil

@@ -51,6 +51,8 @@ type Config struct {
 	// Metrics serves /metrics. The figures are not secret, but keep the path
 	// inside one's own network.
 	Metrics bool
+	// Paper is what certificates are printed with.
+	Paper Paper
 }
 
 // Footer is what every page says at its end. What is empty is left out, but for

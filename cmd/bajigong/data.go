@@ -37,6 +37,11 @@ type config struct {
 	TrustedProxies []netip.Prefix `json:"trusted_proxies,omitempty"`
 	// Metrics serves /metrics; keep that path inside one's own network.
 	Metrics bool `json:"metrics,omitempty"`
+	// Fonts are TrueType files (.ttf) to print with, the first that has a
+	// character draws it; they are looked for on the machine when there are none.
+	Fonts []string `json:"fonts,omitempty"`
+	// Seals are PNG images of seals with a transparent ground, by institution id.
+	Seals map[string]string `json:"seals,omitempty"`
 }
 
 // footer is what government sites show at the end of a page.

@@ -125,7 +125,11 @@ func demo(ctx context.Context, w world, opt demoOptions) (err error) {
 		return nil
 	}
 	s.invite(ln.Addr().String())
-	pages := webConfig(c, real, newLog(w.stderr))
+	log := newLog(w.stderr)
+	pages := webConfig(c, real, log)
+	if pages.Paper, err = paperOf(c, log); err != nil {
+		return err
+	}
 	pages.DemoNotice, pages.DemoNoticeEN = "演示系统：人员、机构和证书均为虚构", "Demonstration: people, institutions and certificates are invented"
 	return serveOn(ctx, reg.Registry, pages, ln)
 }

@@ -73,7 +73,11 @@ type served struct {
 func newServed(t *testing.T, opts ...registrytest.Options) *served {
 	t.Helper()
 	s := &served{Env: registrytest.New(t, opts...), machine: newMachine(t)}
-	server, err := web.New(s.Registry, web.Config{Log: slog.New(slog.DiscardHandler)})
+	pages, err := paperOf(config{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := web.New(s.Registry, web.Config{Log: slog.New(slog.DiscardHandler), Paper: pages})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,11 @@ func serveCommand(w world) *cobra.Command {
 				return usageError{fmt.Errorf("listen on %s: %w", listen, err)}
 			}
 			log.Info("serving", "listen", ln.Addr().String(), "origin", reg.config.Origin)
-			return serveOn(cmd.Context(), reg.Registry, webConfig(reg.config, w.now, log), ln)
+			pages := webConfig(reg.config, w.now, log)
+			if pages.Paper, err = paperOf(reg.config, log); err != nil {
+				return errors.Join(err, ln.Close())
+			}
+			return serveOn(cmd.Context(), reg.Registry, pages, ln)
 		},
 	}
 	data.add(cmd.Flags(), w)
