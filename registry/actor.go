@@ -105,6 +105,10 @@ const (
 	SuperviseOutside     Action = "report as external supervisor"
 	ImportPast           Action = "import the past" // 历史数据
 	ManageKeyRing        Action = "manage the key ring"
+	KeepBlanks           Action = "keep blank certificates"
+	DecideOnBlanks       Action = "decide on blank certificates" // the approver of the rules
+	ReadBlanks           Action = "read blank certificates"
+	RecordPrints         Action = "record prints"
 	ReportNationally     Action = "report to the national query"            // 上报: make, take and follow the file
 	ReadNational         Action = "read reports to the national query"      // without personal data
 	ConfirmQueryable     Action = "record that certificates can be queried" // 可查询; the issuer only where a rule file lets it
@@ -116,7 +120,7 @@ const (
 func Actions() []Action {
 	return []Action{ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, RunSessions, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals,
 		ReadCertificate, VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere,
-		ManagePosts, FilePosts, ReadPosts, ReadPerson, UseClaims, ReadClaim, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, AnswerInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseInside, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ManageKeyRing, ReportNationally, ReadNational, ConfirmQueryable, CheckLists, PrintCertificate}
+		ManagePosts, FilePosts, ReadPosts, ReadPerson, UseClaims, ReadClaim, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, AnswerInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseInside, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ManageKeyRing, ReportNationally, ReadNational, ConfirmQueryable, CheckLists, PrintCertificate, KeepBlanks, DecideOnBlanks, ReadBlanks, RecordPrints}
 }
 
 // Object is what an action is about. Empty fields belong to nobody.
@@ -162,13 +166,13 @@ func allowed(by Actor, do Action, about Object) bool {
 	if by.has(RoleAuthority) && governs(by.Region, about.Region) {
 		switch do {
 		case ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals, ReadCertificate,
-			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, FilePosts, ReadPosts, ReadPerson, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ReportNationally, ReadNational, ConfirmQueryable, CheckLists, PrintCertificate:
+			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, FilePosts, ReadPosts, ReadPerson, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ReportNationally, ReadNational, ConfirmQueryable, CheckLists, PrintCertificate, DecideOnBlanks, ReadBlanks:
 			return true
 		}
 	}
 	if by.has(RoleInstitution) && by.Organisation != "" && by.Organisation == about.Institution {
 		switch do {
-		case ReadInstitution, RunSessions, ReadSession, ReadCandidates, DecideAppeals, ReadCertificate, CancelCertificate, ReissueCertificate, RegisterElsewhere, ManagePosts, ReadPosts, FileNorms, ReadInspection, AnswerInspection, ApplyForFiling, ReadCase, AnswerCase, AnswerAssessment, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseInside, ApproveCorrection, ReportNationally, ReadNational, ConfirmQueryable, PrintCertificate:
+		case ReadInstitution, RunSessions, ReadSession, ReadCandidates, DecideAppeals, ReadCertificate, CancelCertificate, ReissueCertificate, RegisterElsewhere, ManagePosts, ReadPosts, FileNorms, ReadInspection, AnswerInspection, ApplyForFiling, ReadCase, AnswerCase, AnswerAssessment, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseInside, ApproveCorrection, ReportNationally, ReadNational, ConfirmQueryable, PrintCertificate, KeepBlanks, DecideOnBlanks, ReadBlanks, RecordPrints:
 			return true
 		}
 	}
@@ -180,7 +184,7 @@ func allowed(by Actor, do Action, about Object) bool {
 	}
 	if by.has(RoleAuditor) && governs(by.Region, about.Region) {
 		switch do {
-		case ReadInstitution, ReadSession, ReadCertificate, ReadClaim, ReadEvents, CheckRegister, ReadReview, ReadInspection, ReadCase, ReadStatistics, ReadExaminer, ReadMassChange, ReadNational, CheckLists:
+		case ReadInstitution, ReadSession, ReadCertificate, ReadClaim, ReadEvents, CheckRegister, ReadReview, ReadInspection, ReadCase, ReadStatistics, ReadExaminer, ReadMassChange, ReadNational, CheckLists, ReadBlanks:
 			return true
 		}
 	}

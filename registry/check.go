@@ -51,6 +51,9 @@ const CheckMaxProblems = 1000
 //  11. every row of a report to the national query is a public certificate, which
 //     is in no other report without a receipt; reports, batches and certificates
 //     agree on where they stand
+//  12. every blank certificate is in exactly one state, the counts of institutions
+//     and sessions are those of the blanks, and every blank that is printed carries
+//     one print that stands
 func (r *Registry) Check(ctx context.Context, by Actor, progress func(part string)) (CheckReport, error) {
 	if err := may(by, CheckRegister, Object{Region: r.cfg.Region}); err != nil {
 		return CheckReport{}, err
@@ -67,7 +70,7 @@ func (r *Registry) Check(ctx context.Context, by Actor, progress func(part strin
 	}{
 		{"indexes", c.indexes}, {"certificates", c.certificates}, {"status lists", c.strayBits}, {"published status lists", c.statusLists},
 		{"sealed blocks", c.sealed}, {"claims", c.claims}, {"cases", c.cases}, {"audit log", c.log}, {"credit", c.credit},
-		{"statistics", c.statistics}, {"national query", c.national},
+		{"statistics", c.statistics}, {"national query", c.national}, {"blank certificates", c.blanks},
 	}
 	for _, part := range parts {
 		if progress != nil {
@@ -101,7 +104,7 @@ func (c *check) say(problem string) { c.problem("%s", problem) }
 func (c *check) indexes() error {
 	for _, table := range []func(kv.Reader, func(string)) error{
 		accounts.Check, apiKeys.Check, institutions.Check, filings.Check, decisions.Check, occupations.Check, sessions.Check,
-		candidates.Check, roster.Check, appeals.Check, batches.Check, certificates.Check, versions.Check, appointments.Check, apprentices.Check, claims.Check, requests.Check, norms.Check, signDays.Check, signPeople.Check, reviews.Check, examDays.Check, draws.Check, drawPopulations.Check, inspections.Check, applications.Check, caseRecords.Check, publications.Check, creditEvents.Check, creditSums.Check, creditReviews.Check, stars.Check, taskLists.Check, taskEntries.Check, integrityFiles.Check, examinerCards.Check, examinerTies.Check, arrangements.Check, arrangementsPast.Check, supervisionReports.Check, massChanges.Check, correctionRequests.Check, pastRuns.Check, pastPages.Check, nationalUploads.Check, nationalFiles.Check, nationalRows.Check, publishedStatuses.Check, leases.Check, askedRecords.Check, signIns.Check,
+		candidates.Check, roster.Check, appeals.Check, batches.Check, certificates.Check, versions.Check, appointments.Check, apprentices.Check, claims.Check, requests.Check, norms.Check, signDays.Check, signPeople.Check, reviews.Check, examDays.Check, draws.Check, drawPopulations.Check, inspections.Check, applications.Check, caseRecords.Check, publications.Check, creditEvents.Check, creditSums.Check, creditReviews.Check, stars.Check, taskLists.Check, taskEntries.Check, integrityFiles.Check, examinerCards.Check, examinerTies.Check, arrangements.Check, arrangementsPast.Check, supervisionReports.Check, massChanges.Check, correctionRequests.Check, pastRuns.Check, pastPages.Check, nationalUploads.Check, nationalFiles.Check, nationalRows.Check, publishedStatuses.Check, leases.Check, askedRecords.Check, signIns.Check, sessionPhotos.Check, blankRuns.Check, blankStocks.Check, blankUses.Check, blankApplications.Check, destructions.Check, stocktakings.Check, prints.Check, printed.Check, printJobs.Check, handouts.Check,
 	} {
 		if err := table(c.rd, c.say); err != nil {
 			return err

@@ -529,7 +529,7 @@ func (r *Registry) CertificatePhoto(ctx context.Context, by Actor, number string
 		if p.Photo == nil {
 			return notFound("photo", "照片", c.Number)
 		}
-		photo, err = r.photoAt(rd, sealedPhoto(c.Number, p.Photo.Version), p.Photo.SHA256)
+		photo, err = r.photoAt(rd, photoPlace(c, *p.Photo), p.Photo.SHA256)
 		return err
 	})
 	return photo, err

@@ -104,11 +104,21 @@ type Paper struct {
 	Photo *PhotoRef `json:"photo,omitempty"`
 }
 
-// PhotoRef names a photo: the version of the certificate that brought it, under
-// which it is sealed, and the SHA-256 of the JPEG.
+// PhotoRef names a photo: the version of the certificate that brought it, and the
+// SHA-256 of the JPEG. It is sealed under that version or, when it was uploaded
+// before issue, under its session and holder (see photoPlace).
 type PhotoRef struct {
 	Version int    `json:"version"`
+	Session string `json:"session,omitempty"`
 	SHA256  []byte `json:"sha256"`
+}
+
+// photoPlace is where the photo of a certificate is sealed.
+func photoPlace(c Certificate, ref PhotoRef) sealedPlace {
+	if ref.Session != "" {
+		return sealedSessionPhoto(ref.Session, c.Person)
+	}
+	return sealedPhoto(c.Number, ref.Version)
 }
 
 func (p Paper) sameName(name string) bool {

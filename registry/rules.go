@@ -4,6 +4,7 @@ import (
 	"io/fs"
 
 	"bajigong/credentials/paper"
+	"bajigong/evaluators/blanks"
 	"bajigong/evaluators/cases"
 	"bajigong/evaluators/corrections"
 	"bajigong/evaluators/course"
@@ -11,6 +12,7 @@ import (
 	"bajigong/evaluators/examiners"
 	"bajigong/evaluators/figures"
 	"bajigong/evaluators/numbering"
+	"bajigong/evaluators/photos"
 	"bajigong/evaluators/posts"
 	"bajigong/evaluators/relations"
 	"bajigong/evaluators/signs"
@@ -40,6 +42,8 @@ type Rules struct {
 	Quota       rulefile.Set[quota.Rules]   // how often holders and lists may be checked
 	Faces       rulefile.Set[paper.Face]    // what certificates say besides their fields
 	Blanks      rulefile.Set[paper.Blank]   // layouts of numbered blanks 套打
+	Stock       rulefile.Set[blanks.Rules]  // blank certificates
+	Photos      rulefile.Set[photos.Rules]
 }
 
 // EmbeddedRules returns the files that come with the product.
@@ -93,6 +97,12 @@ func EmbeddedRules() (r Rules, err error) {
 		return r, err
 	}
 	if r.Blanks, err = paper.EmbeddedBlanks(); err != nil {
+		return r, err
+	}
+	if r.Stock, err = blanks.Embedded(); err != nil {
+		return r, err
+	}
+	if r.Photos, err = photos.Embedded(); err != nil {
 		return r, err
 	}
 	return r, nil
@@ -165,6 +175,12 @@ func (r Rules) With(own fs.FS) (Rules, error) {
 		return r, err
 	}
 	if r.Blanks, err = overlay(r.Blanks, own, "blanks"); err != nil {
+		return r, err
+	}
+	if r.Stock, err = overlay(r.Stock, own, "stock"); err != nil {
+		return r, err
+	}
+	if r.Photos, err = overlay(r.Photos, own, "photos"); err != nil {
 		return r, err
 	}
 	return r, nil

@@ -111,7 +111,7 @@ func (r *Registry) unsignedPage(ctx context.Context, b Batch) (page []signed, pa
 			}
 			page, papers = append(page, signed{cert: c, version: vs[i]}), append(papers, p)
 		}
-		return nil
+		return photographed(rd, s, cs, papers)
 	})
 	return page, papers, err
 }

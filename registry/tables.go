@@ -7,6 +7,7 @@ import (
 
 	"bajigong/credentials"
 	"bajigong/evaluators"
+	"bajigong/evaluators/blanks"
 	"bajigong/evaluators/cases"
 	"bajigong/evaluators/corrections"
 	"bajigong/evaluators/credit"
@@ -93,6 +94,17 @@ import (
 //	norms                    id                               standards.Norm (评价规范, one version)
 //	asked                    kind, whom it is counted for     asked (tries at document and photo, lists)
 //	sign_ins                 SHA-256 of the token             SignIn
+//	session_photos           session, person                  SessionPhoto (the photo stands sealed)
+//	blank_runs               prefix, digits, first number     blanks.Run
+//	blank_stock              institution                      blanks.Stock
+//	blank_uses               session                          blanks.Use
+//	blank_applications       id                               blanks.Application
+//	blank_destructions       id                               blanks.Destruction
+//	stocktakings             institution, recorded, id        Stocktaking
+//	prints                   number, n                        blanks.Printing
+//	printed                  number                           blanks.Prints
+//	print_jobs               id                               PrintJob
+//	handouts                 number, version                  Handout (who fetched it for another stands sealed)
 //	events, log_*            see registry/auditlog
 const (
 	tableAccounts         kv.Table = "accounts"
@@ -160,6 +172,17 @@ const (
 	tableNationalRows     kv.Table = "national_rows"
 	tableAsked            kv.Table = "asked"
 	tableSignIns          kv.Table = "sign_ins"
+	tableSessionPhotos    kv.Table = "session_photos"
+	tableBlankRuns        kv.Table = "blank_runs"
+	tableBlankStock       kv.Table = "blank_stock"
+	tableBlankUses        kv.Table = "blank_uses"
+	tableBlankApplication kv.Table = "blank_applications"
+	tableDestructions     kv.Table = "blank_destructions"
+	tableStocktakings     kv.Table = "stocktakings"
+	tablePrints           kv.Table = "prints"
+	tablePrinted          kv.Table = "printed"
+	tablePrintJobs        kv.Table = "print_jobs"
+	tableHandouts         kv.Table = "handouts"
 
 	// indexes: entry key → primary key
 	indexKeysByAccount             kv.Table = "api_keys_by_account"         // account, id
@@ -224,6 +247,16 @@ const (
 	indexRequestsByExpiry          kv.Table = "requests_by_expiry"          // expiry, actor, route, key
 	indexNormsByInstitution        kv.Table = "norms_by_institution"        // institution, id
 	indexNormsBySeries             kv.Table = "norms_by_series"             // series, version
+	indexRunsByInstitution         kv.Table = "blank_runs_by_institution"   // institution, state, prefix, digits, first number
+	indexRunsBySession             kv.Table = "blank_runs_by_session"       // session, state, prefix, digits, first number
+	indexBlankApplications         kv.Table = "blank_applications_by_inst"  // institution, applied, id
+	indexBlankApplicationsOpen     kv.Table = "blank_applications_open"     // region, applied, id; waiting for the authority
+	indexDestructions              kv.Table = "blank_destructions_by_inst"  // institution, collected, id
+	indexPrintsByCode              kv.Table = "prints_by_code"              // prefix, digits, number of the blank
+	indexPrintsBySession           kv.Table = "prints_by_session"           // session, number, n
+	indexPrintsByJob               kv.Table = "prints_by_job"               // job, place, number, n
+	indexPrintJobsBySession        kv.Table = "print_jobs_by_session"       // session, started, id
+	indexPrintJobsWorking          kv.Table = "print_jobs_working"          // id: has pages to do
 	indexNationalByInstitution     kv.Table = "national_by_institution"     // institution, made, id
 	indexNationalWaiting           kv.Table = "national_waiting"            // institution, data type, number: waits for a report
 	indexBatchesUnreported         kv.Table = "batches_unreported"          // date of issue, id: published, not all sent to the national query
@@ -905,3 +938,118 @@ var signIns = kv.Records[SignIn]{
 		{Table: indexSignInsByExpiry, Keys: func(s SignIn) [][]byte { return [][]byte{kv.Key(uint64(s.Expires.Unix()), s.Hash)} }},
 	},
 }
+
+// sealedSessionPhoto is the photo (JPEG) of a candidate, from its upload on;
+// certificates issued by the session refer to it.
+func sealedSessionPhoto(session string, p PersonID) sealedPlace {
+	return sealedPlace{tableSessionPhotos, kv.Key(session, p[:]), "photo"}
+}
+
+// sealedProxy is who fetched a certificate for its holder.
+func sealedProxy(number string, version int) sealedPlace {
+	return sealedPlace{tableHandouts, versionKey(number, version), "proxy"}
+}
+
+func blankKey(c blanks.Code) []byte { return kv.Key(c.Prefix, uint64(c.Digits), c.Number) }
+
+var (
+	sessionPhotos = kv.Records[SessionPhoto]{
+		Table: tableSessionPhotos,
+		Key:   func(p SessionPhoto) []byte { return kv.Key(p.Session, p.Person[:]) },
+	}
+	blankRuns = kv.Records[blanks.Run]{
+		Table: tableBlankRuns,
+		Key:   func(r blanks.Run) []byte { return blankKey(r.First) },
+		Indexes: []kv.Index[blanks.Run]{
+			{Table: indexRunsByInstitution, Keys: func(r blanks.Run) [][]byte {
+				return [][]byte{kv.Key(r.Institution, string(r.State), r.First.Prefix, uint64(r.First.Digits), r.First.Number)}
+			}},
+			{Table: indexRunsBySession, Keys: func(r blanks.Run) [][]byte {
+				if r.Session == "" {
+					return nil
+				}
+				return [][]byte{kv.Key(r.Session, string(r.State), r.First.Prefix, uint64(r.First.Digits), r.First.Number)}
+			}},
+		},
+	}
+	blankStocks = kv.Records[blanks.Stock]{
+		Table: tableBlankStock,
+		Key:   func(s blanks.Stock) []byte { return kv.Key(s.Institution) },
+	}
+	blankUses = kv.Records[blanks.Use]{
+		Table: tableBlankUses,
+		Key:   func(u blanks.Use) []byte { return kv.Key(u.Session) },
+	}
+	blankApplications = kv.Records[blanks.Application]{
+		Table: tableBlankApplication,
+		Key:   func(a blanks.Application) []byte { return kv.Key(a.ID) },
+		Indexes: []kv.Index[blanks.Application]{
+			{Table: indexBlankApplications, Keys: func(a blanks.Application) [][]byte {
+				return [][]byte{kv.Key(a.Institution, uint64(a.Applied.Unix()), a.ID)}
+			}},
+			{Table: indexBlankApplicationsOpen, Keys: func(a blanks.Application) [][]byte {
+				if a.Approver != blanks.ByAuthority || a.State != blanks.Applied && a.State != blanks.Approved {
+					return nil
+				}
+				return [][]byte{kv.Key(a.Region, uint64(a.Applied.Unix()), a.ID)}
+			}},
+		},
+	}
+	destructions = kv.Records[blanks.Destruction]{
+		Table: tableDestructions,
+		Key:   func(d blanks.Destruction) []byte { return kv.Key(d.ID) },
+		Indexes: []kv.Index[blanks.Destruction]{
+			{Table: indexDestructions, Keys: func(d blanks.Destruction) [][]byte {
+				return [][]byte{kv.Key(d.Institution, uint64(d.Collected.Unix()), d.ID)}
+			}},
+		},
+	}
+	stocktakings = kv.Records[Stocktaking]{
+		Table: tableStocktakings,
+		Key:   func(s Stocktaking) []byte { return kv.Key(s.Institution, uint64(s.At.Unix()), s.ID) },
+	}
+	prints = kv.Records[blanks.Printing]{
+		Table: tablePrints,
+		Key:   func(p blanks.Printing) []byte { return kv.Key(p.Number, uint64(p.N)) },
+		Indexes: []kv.Index[blanks.Printing]{
+			{Table: indexPrintsByCode, Unique: true, Keys: func(p blanks.Printing) [][]byte {
+				if p.Code == nil {
+					return nil
+				}
+				return [][]byte{blankKey(*p.Code)}
+			}},
+			{Table: indexPrintsBySession, Keys: func(p blanks.Printing) [][]byte {
+				return [][]byte{kv.Key(p.Session, p.Number, uint64(p.N))}
+			}},
+			{Table: indexPrintsByJob, Keys: func(p blanks.Printing) [][]byte {
+				if p.Job == "" {
+					return nil
+				}
+				return [][]byte{kv.Key(p.Job, uint64(p.Place), p.Number, uint64(p.N))}
+			}},
+		},
+	}
+	printed = kv.Records[blanks.Prints]{
+		Table: tablePrinted,
+		Key:   func(p blanks.Prints) []byte { return kv.Key(p.Number) },
+	}
+	printJobs = kv.Records[PrintJob]{
+		Table: tablePrintJobs,
+		Key:   func(j PrintJob) []byte { return kv.Key(j.ID) },
+		Indexes: []kv.Index[PrintJob]{
+			{Table: indexPrintJobsBySession, Keys: func(j PrintJob) [][]byte {
+				return [][]byte{kv.Key(j.Session, uint64(j.Started.Unix()), j.ID)}
+			}},
+			{Table: indexPrintJobsWorking, Keys: func(j PrintJob) [][]byte {
+				if j.State != blanks.JobRunning {
+					return nil
+				}
+				return [][]byte{kv.Key(j.ID)}
+			}},
+		},
+	}
+	handouts = kv.Records[Handout]{
+		Table: tableHandouts,
+		Key:   func(h Handout) []byte { return versionKey(h.Number, h.Version) },
+	}
+)

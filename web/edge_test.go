@@ -122,7 +122,7 @@ func TestEveryRouteHasABodyLimit(t *testing.T) {
 	session := s.MustPlan(s.issuer)
 	s.Clock.Add(48 * time.Hour)
 	fill := strings.NewReplacer("{id}", session.ID, "{number}", "S000032058300253000001")
-	roles := map[string]string{"authority": "authority", "sessions": "institution", "certificates": "authority", "claims": "payer", "oversight": "authority"}
+	roles := map[string]string{"authority": "authority", "sessions": "institution", "certificates": "authority", "claims": "payer", "oversight": "authority", "stock": "institution"}
 	cookie := s.signedAs("authority")
 	for _, r := range routes() {
 		if r.in == nil && len(r.Takes) == 0 {

@@ -180,7 +180,7 @@ func (s *Server) tuneConnections() {
 	server := s.app.Server()
 	server.HeaderReceived = func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 		path, _, _ := strings.Cut(string(h.RequestURI()), "?")
-		if h.IsPost() && strings.HasPrefix(path, "/api/v1/sessions/") && strings.HasSuffix(path, "/results") {
+		if h.IsPost() && strings.HasPrefix(path, "/api/v1/sessions/") && (strings.HasSuffix(path, "/results") || strings.HasSuffix(path, "/photos")) {
 			return fasthttp.RequestConfig{ReadTimeout: uploadTimeout}
 		}
 		return fasthttp.RequestConfig{ReadTimeout: readTimeout}

@@ -54,7 +54,8 @@ step may be repeated safely.`,
 	}
 	server.add(cmd.PersistentFlags(), w)
 	return group(cmd, issuePlan(w, &server), issueRoster(w, &server), issueResults(w, &server), issueConfirm(w, &server), issueTimeline(w, &server), issuePublicity(w, &server),
-		issueCertificates(w, &server), issueList(w, &server), issueQR(w, &server))
+		issueCertificates(w, &server), issueList(w, &server), issueQR(w, &server),
+		issuePhotos(w, &server), issueLists(w, &server), issuePrint(w, &server))
 }
 
 const sessionsPath = "/api/v1/sessions"
