@@ -147,7 +147,7 @@ func (r *Registry) MatchPhoto(ctx context.Context, handle string, picture image.
 		if h, err = r.holder(rd, handle); err != nil || h.paper.Photo == nil {
 			return err
 		}
-		if stored, err = r.photoAt(rd, sealedPhoto(h.certificate.Number, h.paper.Photo.Version), h.paper.Photo.SHA256); err != nil {
+		if stored, err = r.photoAt(rd, photoPlace(h.certificate, *h.paper.Photo), h.paper.Photo.SHA256); err != nil {
 			return err
 		}
 		_, left, err = r.triesLeft(rd, h, none.Kind, from, now)

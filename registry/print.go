@@ -54,6 +54,7 @@ type PaperCopy struct {
 	Handle        credentials.Handle
 	QR            string
 	Photo         []byte // JPEG; nil when the register has none
+	Serial        string // 印制流水码 of the blank it is printed on; empty outside a print job
 
 	place sealedPlace // of the photo
 	sum   []byte
@@ -64,7 +65,7 @@ type PaperCopy struct {
 // have no English here and none is made up.
 func (c PaperCopy) Certificate() paper.Certificate {
 	return paper.Certificate{Institution: c.Institution, Issued: string(c.Issued), Name: c.Name, DocumentKind: c.Document.Kind.Name(), DocumentNumber: c.Document.Number,
-		Occupation: c.Occupation, Trade: c.Trade, Level: c.Level.Certificate(), Number: c.Number, Photo: c.Photo, QR: c.QR, Handle: c.Handle,
+		Occupation: c.Occupation, Trade: c.Trade, Level: c.Level.Certificate(), Number: c.Number, Serial: c.Serial, Photo: c.Photo, QR: c.QR, Handle: c.Handle,
 		EN: paper.English{DocumentKind: capital(c.Document.Kind.English()), Level: c.Level.English()}}
 }
 
@@ -252,7 +253,7 @@ func (r *Registry) paperCopy(rd kv.Reader, by Actor, c Certificate, published ma
 		out.Number = p.Number
 	}
 	if p.Photo != nil {
-		out.place, out.sum = sealedPhoto(c.Number, p.Photo.Version), p.Photo.SHA256
+		out.place, out.sum = photoPlace(c, *p.Photo), p.Photo.SHA256
 	}
 	return out, nil
 }

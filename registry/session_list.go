@@ -65,8 +65,12 @@ type ListFacts struct {
 
 // Heading is the line above the table: the list and whose it is.
 func (l List) Heading() string {
-	s := l.Session
-	return fmt.Sprintf("%s（%s，%s，%s %s %s，考试日期 %s）", l.Title, s.Institution, s.Name, s.Occupation, s.Trade, s.Level, s.ExamDate.Chinese())
+	return fmt.Sprintf("%s（%s）", l.Title, l.Session.Line())
+}
+
+// Line is the session in one line.
+func (s ListFacts) Line() string {
+	return fmt.Sprintf("%s，%s，%s %s %s，考试日期 %s", s.Institution, s.Name, s.Occupation, s.Trade, s.Level, s.ExamDate.Chinese())
 }
 
 // Each goes over the rows, for those who write tables.

@@ -16,10 +16,7 @@ import (
 	"bajigong/registry"
 )
 
-const (
-	mediaXLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-	mediaCSV  = "text/csv"
-)
+const mediaCSV = "text/csv"
 
 // listBody is a list with what stands around it in a form; percent-encoding
 // makes three bytes of one.
@@ -28,15 +25,15 @@ const listBody = registry.ListMaxBytes + 256<<10
 func listRoutes() []route {
 	page := []parameter{language}
 	return append(keyedRoutes("verdict", []route{
-		{Method: "POST", Path: "/api/v1/lists/check", Body: listBody, Time: 60 * time.Second, Takes: []string{fiber.MIMEApplicationJSON, mediaCSV, mediaXLSX, fiber.MIMEMultipartForm},
+		{Method: "POST", Path: "/api/v1/lists/check", Body: listBody, Time: 60 * time.Second, Takes: []string{fiber.MIMEApplicationJSON, mediaCSV, typeXLSX, fiber.MIMEMultipartForm},
 			Summary:     "Check a list of certificates: codes, or numbers and names",
 			Description: "rows as JSON, or a CSV file or workbook with the columns 姓名 and 证书编号, or 二维码. One answer a row and in its order, as JSON, CSV or a workbook by Accept. A name that does not fit answers like a number that is not there. Every list counts against the account's day; nothing of it is stored.",
-			Answers:     []answer{{200, fiber.MIMEApplicationJSON, "the answers"}, {200, mediaCSV, "the list with the answers beside it"}, {200, mediaXLSX, "the same as a workbook"}, {429, "", "lists_spent: the account's day is used up"}},
+			Answers:     []answer{{200, fiber.MIMEApplicationJSON, "the answers"}, {200, mediaCSV, "the list with the answers beside it"}, {200, typeXLSX, "the same as a workbook"}, {429, "", "lists_spent: the account's day is used up"}},
 			endpoint:    rawOf[listReport]((*Server).checkList)},
 	}), []route{
 		{Method: "GET", Path: "/lists", Tag: "pages", Access: signed, Query: page, Answers: pageHTML, Summary: "Form to check a list of certificates", endpoint: raw((*Server).listsPage)},
 		{Method: "POST", Path: "/lists", Tag: "pages", Access: signed, Query: page, Body: listBody, Time: 60 * time.Second, Takes: []string{fiber.MIMEMultipartForm},
-			Summary: "Check a pasted list or a file; answered as a page, CSV or workbook", Answers: append(slices.Clone(pageHTML), answer{200, mediaCSV, "as a file"}, answer{200, mediaXLSX, "as a workbook"}),
+			Summary: "Check a pasted list or a file; answered as a page, CSV or workbook", Answers: append(slices.Clone(pageHTML), answer{200, mediaCSV, "as a file"}, answer{200, typeXLSX, "as a workbook"}),
 			endpoint: raw((*Server).listsPost)},
 	}...)
 }
@@ -125,7 +122,7 @@ func (s *Server) checkList(c *call) error {
 func listFormat(c *call) (string, error) {
 	accept := c.fiber.Get(fiber.HeaderAccept)
 	best, format := weight(accept, "application", "json"), ""
-	for _, media := range []string{mediaCSV, mediaXLSX} {
+	for _, media := range []string{mediaCSV, typeXLSX} {
 		major, minor, _ := strings.Cut(media, "/")
 		if q := weight(accept, major, minor); q > best {
 			best, format = q, media
@@ -190,7 +187,7 @@ func (c *call) listTable(file registry.ListFile, report listReport, format strin
 	}}
 	var out bytes.Buffer
 	name, write := "list.csv", sheet.WriteCSV
-	if format == mediaXLSX {
+	if format == typeXLSX {
 		name, write = "list.xlsx", func(w io.Writer, t sheet.Table) error { return sheet.WriteXLSX(w, t) }
 	}
 	if err := write(&out, t); err != nil {
@@ -371,7 +368,7 @@ func (c *call) listForm() (out listForm, err error) {
 		case "pasted":
 			out.pasted = string(text)
 		case "as":
-			out.as = map[string]string{"csv": mediaCSV, "xlsx": mediaXLSX}[string(text)]
+			out.as = map[string]string{"csv": mediaCSV, "xlsx": typeXLSX}[string(text)]
 		}
 	}
 	switch {

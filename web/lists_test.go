@@ -250,7 +250,7 @@ func TestListsAPI(t *testing.T) {
 	if !strings.Contains(string(r.Body), "有效") {
 		t.Errorf("%s", r.Body)
 	}
-	r = s.do("employer", "POST", "/api/v1/lists/check", file, "Content-Type", "text/csv", "Accept", mediaXLSX).want(200)
+	r = s.do("employer", "POST", "/api/v1/lists/check", file, "Content-Type", "text/csv", "Accept", typeXLSX).want(200)
 	if back, err := sheet.Read(bytes.NewReader(r.Body), sheet.Limits{}); err != nil || len(back.Rows) != 1 {
 		t.Error(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html/template"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -47,12 +48,17 @@ var printParameters = []parameter{
 	{Name: "purpose", Description: "why it is printed; it is logged", Enum: []string{"issue", "reissue", "spoiled", "archive"}},
 	{Name: "lang", Description: "both for a bilingual certificate", Enum: []string{"zh", "both"}}}
 
-func printRoutes() []route {
-	pdf := []answer{{200, mediaPDF, "one page a certificate. Paper-Warning names what is not as the notice wants it: font, sample-text, sample-layout"}}
-	blank := append(printParameters[:2:2],
+// blankParameters are those of a PDF, which can be laid out for a numbered blank.
+func blankParameters() []parameter {
+	return append(slices.Clone(printParameters),
 		parameter{Name: "blank", Description: "id of the layout of a numbered blank, for printing on it 套打; the whole face when absent"},
 		parameter{Name: "x", Description: "with blank: mm that everything moves to the right, -20 to 20"},
 		parameter{Name: "y", Description: "with blank: mm that everything moves down, -20 to 20"})
+}
+
+func printRoutes() []route {
+	pdf := []answer{{200, mediaPDF, "one page a certificate. Paper-Warning names what is not as the notice wants it: font, sample-text, sample-layout"}}
+	blank := blankParameters()
 	return keyedRoutes("certificates", []route{
 		{Method: "GET", Path: "/api/v1/certificates/{number}/certificate.pdf", Query: blank, Summary: "A certificate as PDF, to be printed 制证",
 			Description: "With the full number of the document, as the paper shows it. Each print is logged.", Answers: pdf, endpoint: raw((*Server).certificatePDF)},

@@ -14,10 +14,7 @@ import (
 	"bajigong/registry"
 )
 
-var (
-	ofInstitution = parameter{Name: "institution", Description: "id; the caller's own when absent"}
-	workbookMedia = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-)
+var ofInstitution = parameter{Name: "institution", Description: "id; the caller's own when absent"}
 
 // photoTime is how long an archive of photos may take to arrive and to be read.
 const photoTime = 4 * time.Minute
@@ -36,10 +33,10 @@ func stockRoutes() []route {
 			endpoint:    rawOf[registry.PhotoReport]((*Server).uploadPhotos)},
 		{Method: "GET", Path: "/api/v1/sessions/{id}/photos", Summary: "Who of a session has no photo yet", endpoint: api((*Server).photosOfSession)},
 		{Method: "GET", Path: "/api/v1/sessions/{id}/lists/{kind}", Time: time.Minute,
-			Query:       []parameter{{Name: "format", Description: "json when absent; Accept is honoured too", Enum: []string{"json", "xlsx", "csv"}}},
+			Query:       []parameter{{Name: "format", Description: "json when absent; Accept is honoured too", Enum: []string{"json", "xlsx", "csv", "pdf"}}, {Name: "part", Description: "of tickets as PDF, 200 each, from 1", Integer: true}},
 			Summary:     "A list of a session: tickets 准考证, sign-in 签到表, passed 合格人员名册, handovers 发放签领表",
 			Description: "Documents are masked, but for the roll of those who passed as the institution has it; making that one is logged.",
-			Answers:     []answer{{200, fiber.MIMEApplicationJSON, "the list"}, {200, workbookMedia, "a workbook"}, {200, "text/csv", "for spreadsheets"}},
+			Answers:     []answer{{200, fiber.MIMEApplicationJSON, "the list"}, {200, typeXLSX, "a workbook"}, {200, "text/csv", "for spreadsheets"}, {200, mediaPDF, "for paper; tickets as slips with photos"}},
 			endpoint:    rawOf[registry.List]((*Server).listOfSession)},
 		{Method: "GET", Path: "/api/v1/sessions/{id}/blanks", Summary: "What became of the blanks of a session", endpoint: api((*Server).blanksOfSession)},
 		{Method: "POST", Path: "/api/v1/sessions/{id}/print-jobs", Success: 201, Time: time.Minute, Idempotent: withKey,
@@ -52,6 +49,9 @@ func stockRoutes() []route {
 		{Method: "POST", Path: "/api/v1/print-jobs/{id}/continuation", Time: time.Minute, Summary: "Go on with a print job, also one that waited for blanks",
 			Answers: []answer{{202, fiber.MIMEApplicationJSON, "not yet done"}}, endpoint: api((*Server).continuePrintJob)},
 		{Method: "POST", Path: "/api/v1/print-jobs/{id}/cancellation", Summary: "End a print job where it stands; what was printed stays so", endpoint: api((*Server).cancelPrintJob)},
+		{Method: "GET", Path: "/api/v1/print-jobs/{id}/document.pdf", Time: printTime, Query: append([]parameter{paging[0]}, blankParameters()...), Summary: "What a print job has assigned, as PDF, part by part, each certificate with the code of its blank",
+			Description: "Certificates whose assignment does not hold any more are left out; Paper-Skipped counts them. Link has the next part. Each print is logged.",
+			Answers:     []answer{{200, mediaPDF, "one page a certificate"}}, endpoint: raw((*Server).printJobPDF)},
 		{Method: "GET", Path: "/api/v1/print-jobs/{id}/items", Query: paging, Summary: "What a print job has assigned, in the order of its document", endpoint: api((*Server).printItems)},
 		{Method: "POST", Path: "/api/v1/certificates/{number}/prints", Success: 201, Idempotent: withKey, Summary: "Record one print of a certificate with the 印制流水码 of its blank",
 			Description: "A certificate that was printed needs a reason to be printed again 补打.", endpoint: api((*Server).recordPrint)},
@@ -169,6 +169,9 @@ func (s *Server) listOfSession(c *call) error {
 	if err != nil {
 		return err
 	}
+	if format == "pdf" {
+		return s.listPDF(c, id, registry.ListKind(kind))
+	}
 	l, err := s.reg.ListOf(c.ctx, c.by, id, registry.ListKind(kind))
 	if err != nil {
 		return err
@@ -184,7 +187,7 @@ func (s *Server) listOfSession(c *call) error {
 		c.fiber.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
 	} else {
 		err = sheet.WriteXLSX(&out, table)
-		c.fiber.Set(fiber.HeaderContentType, workbookMedia)
+		c.fiber.Set(fiber.HeaderContentType, typeXLSX)
 	}
 	if err != nil {
 		return err
@@ -200,19 +203,21 @@ func (c *call) listFormat() (string, error) {
 		return "", err
 	}
 	switch format {
-	case "json", "xlsx", "csv":
+	case "json", "xlsx", "csv", "pdf":
 		return format, nil
 	case "":
 		accept := c.fiber.Get(fiber.HeaderAccept)
 		switch {
-		case strings.Contains(accept, workbookMedia):
+		case strings.Contains(accept, typeXLSX):
 			return "xlsx", nil
 		case strings.Contains(accept, "text/csv"):
 			return "csv", nil
+		case strings.Contains(accept, mediaPDF):
+			return "pdf", nil
 		}
 		return "json", nil
 	}
-	return "", fail.New(fail.Invalid, "format", "format is json, xlsx or csv").In("format 应为 json、xlsx 或 csv").At(fail.Field{Name: "format", Code: "unknown", ZH: "应为 json、xlsx 或 csv", EN: "json, xlsx or csv"})
+	return "", fail.New(fail.Invalid, "format", "format is json, xlsx, csv or pdf").In("format 应为 json、xlsx、csv 或 pdf").At(fail.Field{Name: "format", Code: "unknown", ZH: "应为 json、xlsx、csv 或 pdf", EN: "json, xlsx, csv or pdf"})
 }
 
 func (s *Server) blanksOfSession(c *call, _ none) (registry.UseView, error) {

@@ -136,7 +136,7 @@ func TestStockOverHTTP(t *testing.T) {
 	}
 	for _, kind := range registry.ListKinds() {
 		book := s.get("institution", at+"/lists/"+string(kind)+"?format=xlsx").want(200)
-		if n := rowsOf(t, book.Body); n != 5 || book.Header.Get("Content-Type") != workbookMedia { // title, header and three people
+		if n := rowsOf(t, book.Body); n != 5 || book.Header.Get("Content-Type") != typeXLSX { // title, header and three people
 			t.Errorf("%s: %d rows, %s", kind, n, book.Header.Get("Content-Type"))
 		}
 		if l := into[registry.List](s.get("institution", at+"/lists/"+string(kind)).want(200)); len(l.Rows) != 3 {
