@@ -99,7 +99,7 @@ func issueLists(w world, server *serverFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lists SESSION KIND -o FILE",
 		Short: "生成准考证、签到表、名册、签领表 (make the lists of a session)",
-		Long: `lists 生成一个批次的表册，按 -o 的扩展名写成 Excel（.xlsx）或 CSV。KIND 为：
+		Long: `lists 生成一个批次的表册，按 -o 的扩展名写成 Excel（.xlsx）、CSV 或 PDF。KIND 为：
 
   tickets     准考证
   sign-in     签到表
@@ -111,7 +111,8 @@ func issueLists(w world, server *serverFlags) *cobra.Command {
 The roll of those who passed has whole document numbers, and making it is logged;
 all others have them masked. The file is readable by its owner only.`,
 		Example: `  bajigong issue lists s-… 签到表 -o 签到表.xlsx
-  bajigong issue lists s-… passed -o 名册.xlsx`,
+  bajigong issue lists s-… passed -o 名册.xlsx
+  bajigong issue lists s-… 准考证 -o 准考证.pdf`,
 		Args: exactly(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			kind, ok := listKinds[args[1]]
@@ -119,12 +120,15 @@ all others have them masked. The file is readable by its owner only.`,
 				kind = registry.ListKind(args[1])
 			}
 			format := strings.ToLower(strings.TrimPrefix(filepath.Ext(file), "."))
-			if format != "xlsx" && format != "csv" {
-				return usageError{fmt.Errorf("-o 应为 .xlsx 或 .csv 文件 (the file ends in .xlsx or .csv)")}
+			if format != "xlsx" && format != "csv" && format != "pdf" {
+				return usageError{fmt.Errorf("-o 应为 .xlsx、.csv 或 .pdf 文件 (the file ends in .xlsx, .csv or .pdf)")}
 			}
 			c, err := server.client(w, true)
 			if err != nil {
 				return err
+			}
+			if format == "pdf" {
+				return fetchParts(cmd, w, c, sessionPath(args[0], "lists", url.PathEscape(string(kind))), url.Values{"format": {format}}, file)
 			}
 			got, err := c.call(cmd.Context(), ask{method: http.MethodGet, path: sessionPath(args[0], "lists", url.PathEscape(string(kind))), query: url.Values{"format": {format}}, accept: "*/*", wait: 2 * time.Minute}, nil, nil)
 			if err != nil {
@@ -137,28 +141,39 @@ all others have them masked. The file is readable by its owner only.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&file, "output", "o", "", "文件，.xlsx 或 .csv (file)")
+	cmd.Flags().StringVarP(&file, "output", "o", "", "文件，.xlsx、.csv 或 .pdf (file)")
 	required(cmd, "output")
 	return cmd
 }
 
 func issuePrint(w world, server *serverFlags) *cobra.Command {
 	var in registry.NewPrintJob
+	var f printFlags
 	cmd := &cobra.Command{
 		Use:   "print SESSION [NUMBER …]",
 		Short: "登记打印并分配印制流水码 (assign blanks and record prints)",
 		Long: `print 为一个批次的证书分配已领用的空白证书（按印制流水码顺序）并登记打印，进度写到标准错误。
 已打印的证书自动略过，中断后重新执行即接着办理。空白证书不足时先领用（bajigong blanks take），
 再执行一次。写明证书编号的为补打，须用 --reason 说明原因。--plain 登记打印在无流水码的纸上。
+加 -o 即按分配的次序写成 PDF，每 200 份一个文件，票面印有各自的印制流水码；请按次序放纸。
 
 It gives the certificates of a session their blanks in order and records the prints.
 What was printed is passed over, so it may be run again at any time. Named
-certificates are printed again, with --reason.`,
+certificates are printed again, with --reason. With -o the PDF follows, in the order
+of the blanks, each certificate with its code.`,
 		Example: `  bajigong issue print s-…
+  bajigong issue print s-… --blank blank-sample -o 套打.pdf
   bajigong issue print s-… S000032058300253000001 --reason 打印模糊`,
 		Args: atLeastOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in.Numbers = args[1:]
+			var q url.Values
+			if f.output != "" {
+				var err error
+				if q, err = f.query(); err != nil {
+					return err
+				}
+			}
 			c, err := server.client(w, true)
 			if err != nil {
 				return err
@@ -171,10 +186,16 @@ certificates are printed again, with --reason.`,
 				return fail.New(fail.Conflict, "blank_short", "%d of %d are printed and there is no blank left; take more and run it again (job %s)", j.Done, j.Total, j.ID).
 					In("已登记 %d 份，共 %d 份，空白证书不足；请先领用再执行一次（任务 %s）", j.Done, j.Total, j.ID)
 			}
+			if f.output != "" && j.Done > 0 {
+				if err := fetchParts(cmd, w, c, "/api/v1/print-jobs/"+url.PathEscape(j.ID)+"/document.pdf", q, f.output); err != nil {
+					return err
+				}
+			}
 			fmt.Fprintf(w.stdout, "已登记打印 %d 份，略过 %d 份 (%d prints recorded, %d passed over; job %s)\n", j.Done, j.Skipped, j.Done, j.Skipped, j.ID)
 			return nil
 		},
 	}
+	f.add(cmd.Flags())
 	cmd.Flags().StringVar(&in.Reason, "reason", "", "补打原因 (why certificates are printed again)")
 	cmd.Flags().BoolVar(&in.Plain, "plain", false, "打印在无印制流水码的纸上 (paper without codes)")
 	return cmd

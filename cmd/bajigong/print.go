@@ -190,17 +190,23 @@ more is left out.`,
 			if err != nil {
 				return err
 			}
-			for part := 1; ; part++ {
-				q.Set("part", strconv.Itoa(part))
-				more, err := fetchPDF(cmd, w, c, sessionPath(args[0], "certificates.pdf"), q, partName(f.output, part))
-				if err != nil || !more {
-					return err
-				}
-			}
+			return fetchParts(cmd, w, c, sessionPath(args[0], "certificates.pdf"), q, f.output)
 		},
 	}
 	f.add(cmd.Flags())
 	return cmd
+}
+
+// fetchParts writes all parts of a document.
+func fetchParts(cmd *cobra.Command, w world, c *client, path string, q url.Values, file string) error {
+	for part := 1; q != nil; part++ {
+		next, err := fetchPDF(cmd, w, c, path, q, partName(file, part))
+		if err != nil {
+			return err
+		}
+		q = next
+	}
+	return nil
 }
 
 // partName is the file of a part: x.pdf, x-2.pdf, …
@@ -254,20 +260,21 @@ var printWarnings = map[string]string{
 	"sample-layout": "套打版式为样例，请在 rules/blanks 中填写本机构空白证书的尺寸 (the layout is a sample)",
 }
 
-func fetchPDF(cmd *cobra.Command, w world, c *client, path string, q url.Values, file string) (more bool, err error) {
+// fetchPDF writes one part and answers the query of the next, nil after the last.
+func fetchPDF(cmd *cobra.Command, w world, c *client, path string, q url.Values, file string) (next url.Values, err error) {
 	got, err := c.send(cmd.Context(), ask{method: http.MethodGet, path: path, query: q, accept: "application/pdf, application/problem+json", wait: 2 * time.Minute})
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	if err := c.refusal(got); err != nil {
-		return false, err
+		return nil, err
 	}
 	if got.kind != "application/pdf" || !bytes.HasPrefix(got.body, []byte("%PDF-")) {
-		return false, c.strange(got, nil)
+		return nil, c.strange(got, nil)
 	}
 	// Names and identity numbers are in it: for the one who prints alone.
 	if err := writeFile(file, got.body, 0o600); err != nil {
-		return false, err
+		return nil, err
 	}
 	say(w.stderr, "已写入 %s（%d KB） written\n", file, (len(got.body)+1023)>>10)
 	if n := got.header.Get("Paper-Skipped"); n != "" && n != "0" {
@@ -278,7 +285,15 @@ func fetchPDF(cmd *cobra.Command, w world, c *client, path string, q url.Values,
 			say(w.stderr, "注意：%s\n", text)
 		}
 	}
-	return strings.Contains(got.header.Get("Link"), `rel="next"`), nil
+	address, ok := strings.CutSuffix(strings.TrimPrefix(got.header.Get("Link"), "<"), `>; rel="next"`)
+	if !ok {
+		return nil, nil
+	}
+	at, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("next part: %w", err)
+	}
+	return at.Query(), nil
 }
 
 func printCalibrate(w world) *cobra.Command {

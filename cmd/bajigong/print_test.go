@@ -88,3 +88,26 @@ func TestSealsOfTheConfigurationAreReadAtOnce(t *testing.T) {
 		t.Errorf("part %s", got)
 	}
 }
+
+// TestPrintJobWritesPDF: what a job assigns is written beside it.
+func TestPrintJobWritesPDF(t *testing.T) {
+	fontsOfThisMachine(t)
+	s := newServed(t)
+	by := s.MustAdmit(1)
+	s.institutionKey(by)
+	issued := s.MustCertificates(by, 0, 2)
+	name := filepath.Join(t.TempDir(), "证书.pdf")
+	s.run(exitUsage, "issue", "print", issued[0].Session, "--plain", "-o", name, "--offset", "1,1")
+	says(t, s.run(exitOK, "issue", "print", issued[0].Session, "--plain", "-o", name), "已登记打印 2 份")
+	b, err := os.ReadFile(name)
+	if err != nil || !bytes.HasPrefix(b, []byte("%PDF-")) || !bytes.Contains(b, []byte("/Count 2/")) {
+		t.Fatalf("%d bytes, %v", len(b), err)
+	}
+	for _, kind := range []string{"准考证", "签到表", "名册", "签领表"} {
+		list := filepath.Join(t.TempDir(), "list.pdf")
+		s.run(exitOK, "issue", "lists", issued[0].Session, kind, "-o", list)
+		if b, err := os.ReadFile(list); err != nil || !bytes.HasPrefix(b, []byte("%PDF-")) {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}
