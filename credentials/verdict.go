@@ -182,11 +182,15 @@ func (v Verdict) args() Args { return Args{Since: v.Since, Credential: v.Form ==
 // MarshalJSON adds band, text and next to the fields.
 func (v Verdict) MarshalJSON() ([]byte, error) {
 	type plain Verdict
-	both := func(f func(Lang) string) map[Lang]string { return map[Lang]string{ZH: f(ZH), EN: f(EN)} }
+	type words struct {
+		EN string `json:"en"`
+		ZH string `json:"zh"`
+	}
+	both := func(f func(Lang) string) words { return words{EN: f(EN), ZH: f(ZH)} }
 	return json.Marshal(struct {
 		plain
-		Band Band            `json:"band"`
-		Text map[Lang]string `json:"text"`
-		Next map[Lang]string `json:"next"`
+		Band Band  `json:"band"`
+		Text words `json:"text"`
+		Next words `json:"next"`
 	}{plain(v), v.Band(), both(v.Sentence), both(v.Next)})
 }

@@ -227,15 +227,23 @@ func (r *Registry) public(rd kv.Reader, c Certificate) (ok bool, received time.T
 	return ok, received, err
 }
 
+// public reports whether what a batch issued can be seen, and since when.
+func (b Batch) public() (bool, time.Time) {
+	if b.State != BatchPublished || b.Published == nil {
+		return false, time.Time{}
+	}
+	return true, *b.Published
+}
+
 func publicIn(rd kv.Reader, c Certificate) (b Batch, ok bool, received time.Time, err error) {
 	if c.Origin != OriginHere {
 		return b, true, c.Created, nil
 	}
-	b, err = need(rd, batches, kv.Key(c.Batch), "batch", "发证批次", c.Batch)
-	if err != nil || b.State != BatchPublished {
+	if b, err = need(rd, batches, kv.Key(c.Batch), "batch", "发证批次", c.Batch); err != nil {
 		return b, false, time.Time{}, err
 	}
-	return b, true, *b.Published, nil
+	ok, received = b.public()
+	return b, ok, received, nil
 }
 
 // Issued is a certificate as its institution and the authority see it.

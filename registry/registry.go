@@ -63,6 +63,11 @@ type Registry struct {
 	signer    *auditlog.Signer
 	publisher *auditlog.Publisher
 	verdicts  recent[placeOfVersion, verdictFound]
+	issuers   recent[issuerPlace, issuerFound]
+	read      struct {
+		versions recent[string, decoded[Version]]
+		batches  recent[string, decoded[Batch]]
+	}
 	tokens    recent[credentials.Token, openedToken]
 	statuses  statusTexts
 	directory directoryCache

@@ -11,7 +11,6 @@ import (
 	"bajigong/credentials"
 	"bajigong/credentials/jws"
 	"bajigong/evaluators"
-	"bajigong/internal/fail"
 	"bajigong/internal/kv"
 	"bajigong/registry/uploads"
 	"bajigong/standards"
@@ -26,8 +25,8 @@ func (r *Registry) VerdictByHandle(ctx context.Context, handle string) (out cred
 		if bad != nil {
 			return nil
 		}
-		v, ok, err := versions.Lookup(rd, indexVersionsByHandle, kv.Key(string(h)))
-		if err != nil || !ok {
+		v, err := r.versionBy(rd, indexVersionsByHandle, kv.Key(string(h)))
+		if err != nil || v.Number == "" {
 			return err
 		}
 		out, _, err = r.verdictOn(rd, v, now)
@@ -111,11 +110,11 @@ func (r *Registry) foreign(ctx context.Context) (out credentials.Verdict, err er
 // does not matter who else could have signed: a thief of the key gains no more by
 // it than by a copy of the code.
 func (r *Registry) verdictOnToken(rd kv.Reader, s credentials.Scanned, claims credentials.Claims, distrusted bool, now time.Time) (credentials.Verdict, error) {
-	v, ok, err := versions.Lookup(rd, indexVersionsByStatusIndex, kv.Key(uint64(claims.Status)))
+	v, err := r.versionBy(rd, indexVersionsByStatusIndex, kv.Key(uint64(claims.Status)))
 	if err != nil {
 		return credentials.Verdict{}, err
 	}
-	if !ok || v.Number != claims.Number {
+	if v.Number == "" || v.Number != claims.Number {
 		return notAsRegistered(credentials.ReasonUnknownCertificate, distrusted, now), nil
 	}
 	out, printed, err := r.verdictOn(rd, v, now)
@@ -143,6 +142,20 @@ func unknownCertificate(now time.Time) credentials.Verdict {
 	v := credentials.Verdict{CheckedAt: now, Online: true}
 	v.Decide(credentials.ReasonUnknownCertificate)
 	return v
+}
+
+// versionBy is the version under an entry of a unique index; the zero Version when
+// there is none.
+func (r *Registry) versionBy(rd kv.Reader, index kv.Table, entry []byte) (Version, error) {
+	key, err := rd.Get(index, entry)
+	if err != nil || key == nil {
+		return Version{}, err
+	}
+	v, raw, err := through(rd, &r.read.versions, versions, key)
+	if err == nil && raw == nil {
+		err = fmt.Errorf("%s: entry %x has no record", index, entry)
+	}
+	return v, err
 }
 
 // placeOfVersion names a version of a certificate.
@@ -229,16 +242,10 @@ func (f verdictFound) holds(rd kv.Reader) (bool, error) {
 
 // restsOn notes what a verdict on c rests on besides the version.
 func (f *verdictFound) restsOn(rd kv.Reader, c Certificate, b Batch) (err error) {
-	if f.certificate, err = rd.Get(tableCertificates, kv.Key(c.Number)); err != nil {
-		return err
-	}
 	if f.directory, err = counter(rd, counterDirectory(), 0); err != nil || b.ID == "" {
 		return err
 	}
 	f.batch = b.ID
-	if f.reported, err = rd.Get(tableBatches, kv.Key(b.ID)); err != nil {
-		return err
-	}
 	if part, ok := uploads.PartOf(b.National, c.Row); ok && part.Apart > 0 {
 		f.apart = true
 		f.row, err = rd.Get(tableNationalRows, kv.Key(c.Number))
@@ -247,28 +254,37 @@ func (f *verdictFound) restsOn(rd kv.Reader, c Certificate, b Batch) (err error)
 }
 
 func (r *Registry) findVerdict(rd kv.Reader, v Version, now time.Time) (verdictFound, error) {
-	unknown := verdictFound{verdict: unknownCertificate(now)}
-	c, b, received, err := r.publicOfBatch(rd, v.Number)
-	if fail.KindOf(err) == fail.NotFound {
-		return unknown, nil
+	found := verdictFound{version: v, day: standards.DateOf(now)}
+	var err error
+	if found.certificate, err = rd.Get(tableCertificates, kv.Key(v.Number)); err != nil || found.certificate == nil {
+		return verdictFound{verdict: unknownCertificate(now)}, err
 	}
+	c, err := certificates.Decode(kv.Key(v.Number), found.certificate)
 	if err != nil {
 		return verdictFound{}, err
 	}
-	if v.N > c.Versions {
-		return unknown, nil // begun, and not yet the one that counts
+	var b Batch
+	public, received := true, c.Created
+	if c.Origin == OriginHere {
+		if b, found.reported, err = through(rd, &r.read.batches, batches, kv.Key(c.Batch)); err != nil {
+			return verdictFound{}, err
+		}
+		public, received = b.public()
+	}
+	if !public || v.N > c.Versions { // not out yet, or begun and not yet the one that counts
+		return verdictFound{verdict: unknownCertificate(now)}, nil
 	}
 	p, err := r.paper(rd, v.Number, v.N)
 	if err != nil {
 		return verdictFound{}, err
 	}
-	found := verdictFound{version: v, day: standards.DateOf(now), claims: claimsOf(c, v, p)}
+	found.claims = claimsOf(c, v, p)
 	if err := found.restsOn(rd, c, b); err != nil {
 		return verdictFound{}, err
 	}
 	out := credentials.Verdict{Online: true, KeyID: v.KID, Handle: v.Handle, LogIndex: &v.LogIndex}
 	out.Certificate = r.face(c, p)
-	if out.Institution, err = r.issuer(rd, c, received, now); err != nil {
+	if out.Institution, err = r.issuerOf(rd, c, received, found.directory, now); err != nil {
 		return verdictFound{}, err
 	}
 	reasons, since := c.reasons(v.N)
@@ -336,6 +352,36 @@ func (r *Registry) face(c Certificate, p Paper) *credentials.Face {
 		f.NumberGrouped = credentials.GroupNumber(f.Number)
 	}
 	return &f
+}
+
+// issuerPlace is all that a certificate says of its institution's standing: those
+// of a batch have it in common.
+type issuerPlace struct {
+	filing, institution, name, occupation, trade string
+	level                                        standards.Level
+	issued                                       standards.Date
+	received                                     int64
+}
+
+// issuerFound is an issuer, as long as nothing is recorded of any institution and
+// the day has not changed.
+type issuerFound struct {
+	directory uint64
+	day       standards.Date
+	issuer    *credentials.Issuer
+}
+
+// issuerOf is issuer, remembered. directory is the version read in this snapshot.
+func (r *Registry) issuerOf(rd kv.Reader, c Certificate, received time.Time, directory uint64, now time.Time) (*credentials.Issuer, error) {
+	place := issuerPlace{c.Filing, c.Institution, c.InstitutionName, c.Occupation, c.Trade, c.Level, c.Issued, received.Unix()}
+	if known, ok := r.issuers.look(place); ok && known.directory == directory && known.day == standards.DateOf(now) {
+		return known.issuer, nil
+	}
+	out, err := r.issuer(rd, c, received, now)
+	if err == nil {
+		r.issuers.keep(place, issuerFound{directory, standards.DateOf(now), out})
+	}
+	return out, err
 }
 
 // issuer shows the institution at issue and now, apart.

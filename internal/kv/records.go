@@ -164,6 +164,10 @@ func (r Records[V]) Delete(tx Tx, key []byte) error {
 	return nil
 }
 
+// Decode reads a record from the value stored under key, for those who have it
+// already.
+func (r Records[V]) Decode(key, value []byte) (V, error) { return r.decode(key, value) }
+
 func (r Records[V]) decode(key, value []byte) (v V, err error) {
 	if err := json.Unmarshal(value, &v); err != nil {
 		return v, fmt.Errorf("%s %x: %w", r.Table, key, err)
