@@ -10,6 +10,7 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 
+	"bajigong/credentials"
 	"bajigong/credentials/paper"
 	"bajigong/internal/invented"
 	"bajigong/internal/rulefile"
@@ -127,7 +128,7 @@ func save(t testing.TB, name string, data []byte) string {
 
 // The print view in a real browser: one page of A4, its code readable.
 func TestPrintViewInABrowser(t *testing.T) {
-	for _, name := range []string{"chromium", "pdftoppm", "zbarimg", "pdfinfo"} {
+	for _, name := range []string{"chromium", "pdftoppm", "zbarimg", "ZXingReader", "pdfinfo"} {
 		if _, err := exec.LookPath(name); err != nil {
 			if os.Getenv("CI") == "true" {
 				t.Fatalf("%s is not on this machine", name)
@@ -155,5 +156,17 @@ func TestPrintViewInABrowser(t *testing.T) {
 	run("pdftoppm", "-r", "300", "-png", "-singlefile", pdf, strings.TrimSuffix(pdf, ".pdf"))
 	if got := run("zbarimg", "-q", "--raw", "-Sdisable", "-Sqrcode.enable", strings.TrimSuffix(pdf, ".pdf")+".png"); strings.TrimSpace(got) != issued[0].QR {
 		t.Errorf("zbar reads %q, want %q", got, issued[0].QR)
+	}
+	picture := strings.TrimSuffix(pdf, ".pdf") + ".png"
+	if got := run("ZXingReader", "-format", "QRCode", picture); !strings.Contains(got, issued[0].QR) {
+		t.Errorf("ZXing reads %q", got)
+	}
+	f, err := os.Open(picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if got, err := credentials.DecodeImage(f); err != nil || got != issued[0].QR {
+		t.Errorf("gozxing reads %q, %v", got, err)
 	}
 }
