@@ -20,6 +20,7 @@ type directoryCache struct {
 	mu      sync.Mutex
 	version uint64
 	day     standards.Date
+	key     string // that signed it: another one signs it anew
 	body    string
 }
 
@@ -31,7 +32,11 @@ func (r *Registry) Directory(ctx context.Context) (string, error) {
 	var version uint64
 	var day standards.Date
 	cached := ""
-	err := r.view(ctx, func(rd kv.Reader, now time.Time) error {
+	signer, err := r.cfg.Keys.Signer(jws.Directory)
+	if err != nil {
+		return "", err
+	}
+	err = r.view(ctx, func(rd kv.Reader, now time.Time) error {
 		var err error
 		if version, err = counter(rd, counterDirectory(), 0); err != nil {
 			return err
@@ -39,7 +44,7 @@ func (r *Registry) Directory(ctx context.Context) (string, error) {
 		day = standards.DateOf(now)
 		r.directory.mu.Lock()
 		defer r.directory.mu.Unlock()
-		if r.directory.body != "" && r.directory.version == version && r.directory.day == day {
+		if r.directory.body != "" && r.directory.version == version && r.directory.day == day && r.directory.key == signer.KID() {
 			cached = r.directory.body
 			return nil
 		}
@@ -49,10 +54,6 @@ func (r *Registry) Directory(ctx context.Context) (string, error) {
 	if err != nil || cached != "" {
 		return cached, err
 	}
-	signer, err := r.cfg.Keys.Signer(jws.Directory)
-	if err != nil {
-		return "", err
-	}
 	body, err := credentials.SignDirectory(signer, d)
 	if err != nil {
 		return "", err
@@ -60,7 +61,7 @@ func (r *Registry) Directory(ctx context.Context) (string, error) {
 	r.directory.mu.Lock()
 	defer r.directory.mu.Unlock()
 	if version >= r.directory.version {
-		r.directory.version, r.directory.day, r.directory.body = version, day, body
+		r.directory.version, r.directory.day, r.directory.key, r.directory.body = version, day, signer.KID(), body
 	}
 	return body, nil
 }

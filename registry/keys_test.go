@@ -213,6 +213,26 @@ func TestKeysAreInTheLog(t *testing.T) {
 	}
 }
 
+// TestADistrustedDirectoryKeySignsNothingMore: what is kept in memory is signed
+// anew by the next key.
+func TestADistrustedDirectoryKeySignsNothingMore(t *testing.T) {
+	e := registrytest.New(t)
+	e.MustAdmit(1)
+	old, err := e.Keys.Signer(jws.Directory)
+	must(t, err)
+	for range 2 {
+		text, err := e.Directory(bg)
+		must(t, err)
+		_, err = credentials.OpenDirectory(text, e.Keys.Public())
+		must(t, err)
+	}
+	must(t, e.Keys.Distrust(old.KID(), e.Clock.Now(), rand.Reader, e.Clock.Now()))
+	text, err := e.Directory(bg)
+	must(t, err)
+	_, err = credentials.OpenDirectory(text, e.Keys.Public())
+	must(t, err)
+}
+
 // TestOldPaper: eleven years, five keys and three names later, from an
 // institution that has left: still valid, and said so in the right words.
 func TestOldPaper(t *testing.T) {

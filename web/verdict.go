@@ -148,7 +148,7 @@ type verifyRequest struct {
 func (in *verifyRequest) short(data []byte) bool {
 	text, begins := bytes.CutPrefix(data, []byte(`{"token":"`))
 	text, ends := bytes.CutSuffix(text, []byte(`"}`))
-	if !begins || !ends {
+	if !begins || !ends || len(text) > credentials.MaxScanned {
 		return false
 	}
 	for _, b := range text {
