@@ -21,7 +21,7 @@ import (
 // the verifiers.
 func documented(t *testing.T, lang string) string {
 	t.Helper()
-	doc, err := os.ReadFile("../docs/parts/verifiers.md")
+	doc, err := os.ReadFile("../docs/verifiers.md")
 	noFail(t, err)
 	_, rest, ok1 := strings.Cut(string(doc), "```"+lang+"\n")
 	code, _, ok2 := strings.Cut(rest, "\n```\n")

@@ -180,7 +180,7 @@ var takings = map[string]taking{
 }
 
 // TestRates measures both sides of the thresholds on invented people. What it
-// prints with -v stands in docs/parts/match.md.
+// prints with -v stands in docs/verification.md.
 func TestRates(t *testing.T) {
 	people := 5
 	if os.Getenv("BAJIGONG_LIKENESS") != "" {
