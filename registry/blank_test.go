@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"bajigong/evaluators/blanks"
+	"bajigong/evaluators/course"
 	"bajigong/internal/fail"
 	"bajigong/internal/kv/kvtest"
 	"bajigong/internal/rulefile"
@@ -409,5 +412,230 @@ func TestCheckFindsWrongBlanks(t *testing.T) {
 		if err != nil || report.Found == 0 || !strings.Contains(strings.Join(report.Problems, "\n"), "blank") {
 			t.Errorf("%s: %v, %v", what, report.Problems, err)
 		}
+	}
+}
+
+// Two jobs for the same certificates: what the first has printed the second passes
+// over, and ends; it names no reason to print it again.
+func TestTwoPrintJobsForOneCertificate(t *testing.T) {
+	e := registrytest.New(t, registrytest.Options{Rerun: kvtest.Rerun(2)})
+	by := e.MustAdmit(1)
+	mustStock(t, e, by, "JS-000001", "JS-000010")
+	issued := e.MustCertificates(by, 0, 3)
+	if _, err := use(e, by, blanks.Take, issued[0].Session, "", 3); err != nil {
+		t.Fatal(err)
+	}
+	numbers := []string{issued[0].Number, issued[1].Number, issued[2].Number}
+	var jobs [2]registry.PrintJob
+	for i := range jobs {
+		var err error
+		if jobs[i], err = e.StartPrintJob(ctx, by.Actor, issued[0].Session, registry.NewPrintJob{Numbers: numbers[i : i+2]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range []registry.PrintJob{{Done: 2}, {Done: 1, Skipped: 1}} {
+		j, err := e.RunPrintJob(ctx, by.Actor, jobs[i].ID, nil)
+		if err != nil || j.State != blanks.JobDone || j.Done != want.Done || j.Skipped != want.Skipped {
+			t.Errorf("job %d: %+v, %v", i, j, err)
+		}
+	}
+}
+
+// A print job passes over what is not public: the rows of a further batch that is
+// being issued, and may be aborted, and the numbers that an aborted one has burnt.
+func TestOnlyPublicCertificatesArePrinted(t *testing.T) {
+	e := withCourse(t, func(r *course.Rules) {})
+	by := e.MustAdmit(1)
+	mustStock(t, e, by, "JS-000001", "JS-000010")
+	s := e.MustPublicise(by, e.MustPlan(by), registrytest.CSV(0, 3))
+	e.Clock.Set(s.Publicity.Until.Time().Add(10 * time.Hour))
+	a := mustAppeal(t, e, s.ID, 3)
+	e.Clock.Set(s.Publicity.Until.AddDays(1).Time().Add(9 * time.Hour))
+	// A batch that is begun, signed and then stopped: for what it has no paper.
+	stop := func(at registry.BatchState) {
+		t.Helper()
+		cut, cancel := context.WithCancel(ctx)
+		defer cancel()
+		_, err := e.Issue(cut, by.Actor, s.ID, func(b registry.Batch) {
+			if b.State == at {
+				cancel()
+			}
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("not stopped: %v", err)
+		}
+	}
+	stop(registry.BatchSigned)
+	if _, err := e.AbortBatch(ctx, by.Actor, s.ID, "名单有误"); err != nil {
+		t.Fatal(err)
+	}
+	issued := e.MustIssue(by, s.ID)
+	burnt := issued[0].Number[:len(issued[0].Number)-1] + "1"
+	if burnt == issued[0].Number || len(issued) != 2 {
+		t.Fatalf("%d certificates from %s on", len(issued), issued[0].Number)
+	}
+	if _, err := use(e, by, blanks.Take, s.ID, "", 1); err != nil {
+		t.Fatal(err)
+	}
+	_, err := e.StartPrintJob(ctx, by.Actor, s.ID, registry.NewPrintJob{Numbers: []string{burnt}})
+	refusedAs(t, "a burnt number", err, "print_job")
+	j, err := e.StartPrintJob(ctx, by.Actor, s.ID, registry.NewPrintJob{})
+	if err == nil {
+		j, err = e.RunPrintJob(ctx, by.Actor, j.ID, nil)
+	}
+	if err != nil || j.State != blanks.JobWaiting || j.Done != 1 {
+		t.Fatalf("%+v, %v", j, err)
+	}
+	if _, err := e.DecideAppeal(ctx, by.Actor, s.ID, a.ID, registry.AppealRejected, "已核查考场录像"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := use(e, by, blanks.Take, s.ID, "余量", 3); err != nil {
+		t.Fatal(err)
+	}
+	stop(registry.BatchSigned)
+	if j, err = e.RunPrintJob(ctx, by.Actor, j.ID, nil); err != nil || j.State != blanks.JobDone || j.Done != 2 || j.Seen != j.Total {
+		t.Errorf("while a further batch is issued: %+v, %v", j, err)
+	}
+	if _, err := e.AbortBatch(ctx, by.Actor, s.ID, "名单有误"); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := e.BlankUse(ctx, by.Actor, s.ID); err != nil || left.Printed != 2 || left.Left != 2 {
+		t.Errorf("%+v, %v", left, err)
+	}
+}
+
+// What a session spoiled and lost is counted like what it printed.
+func TestCheckFindsWrongCountsOfASession(t *testing.T) {
+	for what, break_ := range map[string]func(*blanks.Use){
+		"spoiled": func(u *blanks.Use) { u.Taken++; u.Spoiled++ },
+		"lost":    func(u *blanks.Use) { u.Returned++; u.Lost-- },
+	} {
+		e := registrytest.New(t, registrytest.Options{NoCheck: true})
+		by := e.MustAdmit(1)
+		all := mustStock(t, e, by, "JS-000001", "JS-000010")
+		issued := e.MustCertificates(by, 0, 2)
+		if _, err := use(e, by, blanks.Take, issued[0].Session, "备用", 3); err != nil {
+			t.Fatal(err)
+		}
+		for act, code := range map[blanks.Act]blanks.Code{blanks.Spoil: all.First, blanks.Lose: {Prefix: all.First.Prefix, Digits: all.First.Digits, Number: 2}} {
+			if _, err := use(e, by, act, "", "受潮", 0, blanks.One(code)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e.MustCheck()
+		if err := registry.BreakBlankUse(ctx, e.Registry, issued[0].Session, break_); err != nil {
+			t.Fatal(err)
+		}
+		report, err := e.Check(ctx, registry.Operator(), nil)
+		if err != nil || report.Found != 1 || !strings.Contains(report.Problems[0], what) {
+			t.Errorf("%s: %v, %v", what, report.Problems, err)
+		}
+	}
+}
+
+// Whatever order blanks are taken, returned, spoiled, lost, printed on, collected
+// and destroyed in, by several at once, beside print jobs that are run twice and
+// cancelled and certificates that are voided and reissued: the books add up, and no
+// certificate has two prints that stand unless somebody said why.
+func TestBlanksInAnyOrder(t *testing.T) {
+	seeds := 3
+	if testing.Short() || raceDetector {
+		seeds = 1
+	}
+	for seed := range seeds {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			e := registrytest.New(t, registrytest.Options{Rerun: kvtest.Rerun(5)})
+			by := e.MustAdmit(1)
+			mustStock(t, e, by, "JS-000001", "JS-000300")
+			issued := e.MustCertificates(by, 0, 40)
+			session := issued[0].Session
+			var group sync.WaitGroup
+			for worker := range 4 {
+				group.Add(1)
+				go func() {
+					defer group.Done()
+					rnd := rand.New(rand.NewPCG(uint64(seed), uint64(worker)))
+					some := func() blanks.Range {
+						first := 1 + rnd.Uint64N(300)
+						return codes(t, fmt.Sprintf("JS-%06d", first), fmt.Sprintf("JS-%06d", min(300, first+rnd.Uint64N(4))))
+					}
+					for range 40 {
+						var err error
+						c := issued[rnd.IntN(len(issued))]
+						switch rnd.IntN(12) {
+						case 0, 1:
+							_, err = use(e, by, blanks.Take, session, "备用", 1+rnd.IntN(12))
+						case 2:
+							_, err = use(e, by, blanks.Return, session, "", 0, some())
+						case 3:
+							_, err = use(e, by, blanks.Spoil, "", "受潮", 0, some())
+						case 4:
+							_, err = use(e, by, blanks.Lose, "", "遗失", 0, some())
+						case 5:
+							_, err = use(e, by, blanks.Find, "", "找回", 0, some())
+						case 6:
+							_, err = e.RecordPrint(ctx, by.Actor, c.Number, registry.NewPrint{Code: some().First.String()})
+						case 7:
+							var d blanks.Destruction
+							if d, err = e.CollectBlanks(ctx, by.Actor, by.Institution.ID, nil); err == nil {
+								_, err = e.EndDestruction(ctx, colleague(by), d.ID, []blanks.DestructionAct{blanks.DestroyBatch, blanks.DissolveBatch}[rnd.IntN(2)], "销毁记录", "粉碎")
+							}
+						case 8, 9:
+							in := registry.NewPrintJob{}
+							if rnd.IntN(2) == 0 {
+								in.Numbers = []string{c.Number}
+							}
+							var j registry.PrintJob
+							if j, err = e.StartPrintJob(ctx, by.Actor, session, in); err != nil {
+								break
+							}
+							var twice sync.WaitGroup
+							for range 2 {
+								twice.Add(1)
+								go func() {
+									defer twice.Done()
+									if _, err := e.RunPrintJob(ctx, by.Actor, j.ID, nil); err != nil {
+										t.Errorf("run: %v", err)
+									}
+								}()
+							}
+							if rnd.IntN(3) == 0 {
+								_, err = e.CancelPrintJob(ctx, by.Actor, j.ID)
+							}
+							twice.Wait()
+						case 10:
+							_, err = e.ReissueCertificate(ctx, by.Actor, c.Number, registry.Reissue{Basis: "补发申请", Reason: "遗失"})
+						case 11:
+							_, err = e.ChangeCertificate(ctx, e.Authority, c.Number, registry.NewChange{Kind: []registry.ChangeKind{registry.ChangeSuspend, registry.ChangeResume}[rnd.IntN(2)], Document: "文1", Reason: "核查"})
+						}
+						if kind := fail.KindOf(err); err != nil && kind != fail.Conflict && kind != fail.Invalid {
+							t.Errorf("%v", err)
+						}
+					}
+				}()
+			}
+			group.Wait()
+			stock, err := e.BlankStock(ctx, by.Actor, by.Institution.ID)
+			if err != nil || stock.Total != 300 {
+				t.Errorf("%+v, %v", stock, err)
+			}
+			for _, c := range issued {
+				ps, _, err := e.PrintsOfCertificate(ctx, by.Actor, c.Number, registry.Page{Limit: 100})
+				if err != nil {
+					t.Fatal(err)
+				}
+				stand := map[int]int{}
+				for _, p := range ps {
+					if p.Spoiled == nil {
+						stand[p.Version]++
+					}
+				}
+				for v, n := range stand {
+					if n > 1 {
+						t.Errorf("%s version %d has %d prints", c.Number, v, n)
+					}
+				}
+			}
+		})
 	}
 }

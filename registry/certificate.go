@@ -342,9 +342,19 @@ func (r *Registry) CertificatesOfSession(ctx context.Context, by Actor, session 
 	return out, next, err
 }
 
-// issuedPage is one page of the certificates of all batches of a session.
+// publicBatches are the batches of a session that are published: a further one may
+// be on its way, and be aborted.
+func (s Session) publicBatches() []string {
+	ids := slices.Clone(s.Earlier)
+	if s.State == SessionIssued {
+		ids = append(ids, s.Batch)
+	}
+	return ids
+}
+
+// issuedPage is one page of the certificates of all published batches of a session.
 func issuedPage(rd kv.Reader, s Session, page Page) (out []Certificate, next string, err error) {
-	ids := append(slices.Clone(s.Earlier), s.Batch)
+	ids := s.publicBatches()
 	slices.Sort(ids) // the order of their keys, which the cursor goes by
 	for i, id := range ids {
 		rng := kv.Prefix(kv.Key(id))

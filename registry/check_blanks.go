@@ -9,7 +9,7 @@ import (
 // institutions and sessions are those of the runs, the blanks that applications
 // brought are all there, and what is printed carries one print that stands.
 func (c *check) blanks() error {
-	sum := blankSums{stock: map[string]map[blanks.State]int{}, left: map[string]int{}, printed: map[string]int{}, brought: map[string]int{}}
+	sum := blankSums{stock: map[string]map[blanks.State]int{}, left: map[string]int{}, printed: map[string]int{}, spoiled: map[string]int{}, lost: map[string]int{}, brought: map[string]int{}}
 	if err := c.blankRuns(&sum); err != nil {
 		return err
 	}
@@ -36,6 +36,8 @@ type blankSums struct {
 	stock   map[string]map[blanks.State]int // by institution
 	left    map[string]int                  // taken for a session and nothing else
 	printed map[string]int                  // by session
+	spoiled map[string]int                  // by session, destroyed ones too
+	lost    map[string]int                  // by session
 	brought map[string]int                  // by application
 }
 
@@ -56,6 +58,14 @@ func (c *check) blankRuns(sum *blankSums) error {
 		}
 		sum.stock[run.Institution][run.State] += n
 		sum.brought[run.Application] += n
+		if run.Session != "" {
+			switch run.State {
+			case blanks.Spoiled, blanks.Waiting, blanks.Destroyed:
+				sum.spoiled[run.Session] += n
+			case blanks.Lost:
+				sum.lost[run.Session] += n
+			}
+		}
 		switch run.State {
 		case blanks.Taken:
 			sum.left[run.Session] += n
@@ -116,14 +126,21 @@ func (c *check) blankCounts(sum *blankSums) error {
 		if got := sum.printed[u.Session]; got != u.Printed {
 			c.problem("session %s has %d blanks printed, its count says %d", u.Session, got, u.Printed)
 		}
-		delete(sum.left, u.Session)
-		delete(sum.printed, u.Session)
+		if got := sum.spoiled[u.Session]; got != u.Spoiled {
+			c.problem("session %s has %d blanks spoiled, its count says %d", u.Session, got, u.Spoiled)
+		}
+		if got := sum.lost[u.Session]; got != u.Lost {
+			c.problem("session %s has %d blanks lost, its count says %d", u.Session, got, u.Lost)
+		}
+		for _, counted := range []map[string]int{sum.left, sum.printed, sum.spoiled, sum.lost} {
+			delete(counted, u.Session)
+		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for _, open := range []map[string]int{sum.left, sum.printed} {
+	for _, open := range []map[string]int{sum.left, sum.printed, sum.spoiled, sum.lost} {
 		for id := range open {
 			c.problem("session %s has blanks and no count of them", id)
 		}

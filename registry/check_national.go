@@ -5,6 +5,7 @@ import (
 
 	"bajigong/internal/kv"
 	"bajigong/registry/uploads"
+	"bajigong/standards"
 )
 
 // national is invariant 11. It reads one report and its certificates at a time.
@@ -41,7 +42,7 @@ func (c *check) nationalUpload(u NationalUpload) error {
 		if f.file.Rows[i].Version > card.cert.Versions {
 			c.problem("report %s has a version of certificate %s that is not there", u.ID, card.cert.Number)
 		}
-		if why := card.astray(u); why != "" {
+		if why := card.astray(u, f.file.Rows[i].Returned); why != "" {
 			c.problem("report %s is %s, and its certificate %s %s", u.ID, u.State, card.cert.Number, why)
 		}
 	}
@@ -49,11 +50,12 @@ func (c *check) nationalUpload(u NationalUpload) error {
 }
 
 // astray says how a certificate disagrees with a report that still has its rows to
-// itself. A certificate points to one report alone, so that none is in two of them.
-func (card nationalCard) astray(u NationalUpload) string {
+// itself, or that had it last. A certificate points to one report alone, so that
+// none is in two of them. returned says that the receipt sent its row back.
+func (card nationalCard) astray(u NationalUpload, returned bool) string {
 	switch {
 	case !u.State.Open():
-		return ""
+		return card.after(u, returned)
 	case u.Type != uploads.New && card.row.Change != u.ID:
 		return "has its change in another report: " + card.row.Change
 	case u.Type != uploads.New:
@@ -62,6 +64,23 @@ func (card nationalCard) astray(u NationalUpload) string {
 		return fmt.Sprintf("is %s in report %s", card.row.State, card.row.Upload)
 	case !card.row.Own && (card.part.Upload != u.ID || card.part.State != u.State):
 		return fmt.Sprintf("follows report %s, %s", card.part.Upload, card.part.State)
+	}
+	return ""
+}
+
+// after is astray for a report of new certificates that has its receipt.
+func (card nationalCard) after(u NationalUpload, returned bool) string {
+	row := card.row
+	if u.Type != uploads.New || u.State == uploads.Withdrawn || !row.Own || row.Upload != u.ID {
+		return ""
+	}
+	state, since := uploads.Accepted, standards.Date("")
+	if u.State == uploads.Queryable {
+		state, since = uploads.Queryable, u.Queryable.On
+	}
+	back := row.State == uploads.Returned || row.State == uploads.Waiting || row.State == uploads.LeftOut
+	if returned != back || !back && (row.State != state || row.Since != since) {
+		return fmt.Sprintf("is %q since %q, its row returned: %t", row.State, row.Since, returned)
 	}
 	return ""
 }

@@ -146,14 +146,14 @@ func (r *Registry) resignPage(ctx context.Context, by Actor, kid string, page []
 	if len(page) == 0 {
 		return 0, nil
 	}
-	papers := make([]Paper, len(page))
-	err = r.db.View(ctx, func(rd kv.Reader) error {
-		for i, s := range page {
-			if papers[i], err = r.paper(rd, s.cert.Number, s.version.N); err != nil {
-				return err
-			}
-		}
-		return nil
+	refs := make([]nationalRef, len(page))
+	for i, s := range page {
+		refs[i] = nationalRef{Number: s.cert.Number, Version: s.version.N}
+	}
+	var papers []Paper
+	err = r.db.View(ctx, func(rd kv.Reader) (err error) {
+		papers, err = r.papersAt(rd, refs) // one read for all
+		return err
 	})
 	if err != nil {
 		return 0, err

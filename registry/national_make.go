@@ -33,7 +33,9 @@ func (in NewNationalUpload) validate() error {
 // takes the snapshot (which certificates, in which version) and keeps them out of
 // any other report until there is a receipt. Called again for a session it goes on
 // with the next rows. Certificates that are not valid are left out; they are not
-// reported as new. Conflict nothing_to_report: there are none left.
+// reported as new. What a report has left out, and changes of what is in it, wait
+// until it is sent: it may still be withdrawn. Conflict nothing_to_report: there are
+// none left.
 //
 // When the next rows of a session have no certificate that can be reported, the
 // answer is a report without rows that is withdrawn already; the call after it goes
@@ -208,7 +210,20 @@ func (r *Registry) nationalCandidates(rd kv.Reader, s *nationalSet) ([]nationalC
 	if len(cs) == 0 {
 		return nil, nothingToReport("数据类型“"+s.typ.Name.ZH+"”", "of data type "+s.typ.Name.EN)
 	}
-	return r.nationalCards(rd, cs)
+	cards, err := r.nationalCards(rd, cs)
+	if err != nil || s.upload.Batch != "" {
+		return cards, err
+	}
+	// The report before it first: while it is not sent it may be withdrawn, and its
+	// rows are then reported as they are.
+	cards = slices.DeleteFunc(cards, func(c nationalCard) bool {
+		return c.part.State == uploads.Generated || c.row.Standing(c.part).State == uploads.Generated
+	})
+	if len(cards) == 0 {
+		return nil, nothingToReport("数据类型“"+s.typ.Name.ZH+"”的证书尚在未报送的上报文件中，请先报送该文件",
+			"of data type "+s.typ.Name.EN+" but for certificates in reports that are not sent yet; send those first")
+	}
+	return cards, nil
 }
 
 func waitingCertificates(rd kv.Reader, institution, typ string) ([]Certificate, error) {

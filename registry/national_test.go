@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -526,6 +527,7 @@ func TestDocumentsWithoutACode(t *testing.T) {
 	if u.Rows != 2 || u.LeftOut != 1 || len(e.waiting()) != 1 {
 		t.Fatalf("%+v; waiting %v", u, e.waiting())
 	}
+	e.mustStep(u, false) // until then it could be withdrawn, and would take the third along
 	if _, err := e.MakeNationalUpload(ctx, e.by.Actor, registry.NewNationalUpload{Institution: e.by.Institution.ID}); fail.CodeOf(err) != "nothing_to_report" || !strings.Contains(err.Error(), "passport") {
 		t.Errorf("%v", err)
 	}
@@ -721,5 +723,276 @@ func TestOneReportOfMany(t *testing.T) {
 	all.Wait()
 	if made.Load() != 1 || refused.Load() != 7 {
 		t.Errorf("%d reports were made, %d refused", made.Load(), refused.Load())
+	}
+}
+
+// changeFor changes a certificate by the authority.
+func (e nationalEnv) changeFor(c registry.Issued, kind registry.ChangeKind) {
+	e.T.Helper()
+	if _, err := e.ChangeCertificate(ctx, e.Authority, c.Number, registry.NewChange{Kind: kind, Document: "苏人社〔2026〕3号", Reason: "核查"}); err != nil {
+		e.T.Fatal(err)
+	}
+}
+
+// A change of a certificate is reported after the certificate itself: while its
+// file lies unsent, and may be withdrawn, the change waits.
+func TestAChangeIsNotReportedBeforeItsCertificate(t *testing.T) {
+	env := registrytest.New(t)
+	e := nationalEnv{env, env.MustAdmit(1)}
+	issued := e.MustCertificates(e.by, 0, 3)
+	u := e.mustMake(registry.NewNationalUpload{Session: issued[0].Session})
+	e.changeFor(issued[0], registry.ChangeCancel)
+	cancels := registry.NewNationalUpload{Institution: e.by.Institution.ID, Type: "cancel"}
+	if early, err := e.MakeNationalUpload(ctx, e.by.Actor, cancels); fail.CodeOf(err) != "nothing_to_report" {
+		t.Errorf("its cancellation is in a report before it was sent: %+v, %v", early, err)
+	}
+	if _, err := e.WithdrawNationalUpload(ctx, e.by.Actor, u.ID, reference("重做")); err != nil {
+		t.Fatal(err)
+	}
+	e.MustCheck()
+	if w := e.waiting(); len(w) != 0 {
+		t.Errorf("waiting: %v", w)
+	}
+	// Sent as it was, its cancellation follows.
+	u = e.mustMake(registry.NewNationalUpload{Session: issued[0].Session})
+	e.changeFor(issued[1], registry.ChangeCancel)
+	if _, err := e.MarkNationalSent(ctx, e.by.Actor, u.ID, reference("上报 2")); err != nil {
+		t.Fatal(err)
+	}
+	if c := e.mustMake(cancels); c.Rows != 1 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// What a file has left out waits for that file too: while it lies unsent, and may be
+// made anew with all of its rows, no other report takes them.
+func TestWhatAReportLeftOutWaitsForIt(t *testing.T) {
+	env := registrytest.New(t)
+	e := nationalEnv{env, env.MustAdmit(1)}
+	issued := e.MustCertificates(e.by, 0, 3)
+	e.changeFor(issued[1], registry.ChangeSuspend)
+	u := e.mustMake(registry.NewNationalUpload{Session: issued[0].Session})
+	e.changeFor(issued[1], registry.ChangeResume)
+	rest := registry.NewNationalUpload{Institution: e.by.Institution.ID}
+	if early, err := e.MakeNationalUpload(ctx, e.by.Actor, rest); fail.CodeOf(err) != "nothing_to_report" {
+		t.Errorf("it is in another report: %+v, %v", early, err)
+	}
+	if _, err := e.WithdrawNationalUpload(ctx, e.by.Actor, u.ID, reference("重做")); err != nil {
+		t.Fatal(err)
+	}
+	e.MustCheck()
+	e.changeFor(issued[1], registry.ChangeSuspend)
+	u = e.mustMake(registry.NewNationalUpload{Session: issued[0].Session})
+	e.changeFor(issued[1], registry.ChangeResume)
+	e.mustStep(u, true)
+	e.mustStep(e.mustMake(rest), true)
+	for _, c := range issued {
+		e.wantState(c, credentials.NationalQueryable, credentials.ReasonValid)
+	}
+}
+
+// What the receipt returned is not to be queried, whatever happens to the
+// certificate before the rest of its report can be.
+func TestAReturnedCertificateIsNotQueryable(t *testing.T) {
+	env := registrytest.New(t)
+	e := nationalEnv{env, env.MustAdmit(1)}
+	issued := e.MustCertificates(e.by, 0, 2)
+	u := e.mustStep(e.mustMake(registry.NewNationalUpload{Session: issued[0].Session}), false, uploads.ReturnedRow{Row: 1, Reason: "照片缺失"})
+	e.changeFor(issued[0], registry.ChangeSuspend)
+	e.changeFor(issued[0], registry.ChangeResume)
+	if _, err := e.ConfirmNationalQueryable(ctx, e.Authority, u.ID, reference("截图 1")); err != nil {
+		t.Fatal(err)
+	}
+	e.wantState(issued[0], credentials.NationalNotReported, credentials.ReasonValid)
+	e.wantState(issued[1], credentials.NationalQueryable, credentials.ReasonValid)
+	if want := []string{"new " + issued[0].Number}; !slices.Equal(e.waiting(), want) {
+		t.Errorf("waiting: %v, want %v", e.waiting(), want)
+	}
+}
+
+// When the receipts return both a certificate and its change, the national query
+// has neither: what is reported next is the certificate as it is, and nothing else.
+func TestACertificateAndItsChangeReturned(t *testing.T) {
+	env := registrytest.New(t)
+	e := nationalEnv{env, env.MustAdmit(1)}
+	issued := e.MustCertificates(e.by, 0, 3)
+	u := e.mustMake(registry.NewNationalUpload{Session: issued[0].Session})
+	if _, err := e.MarkNationalSent(ctx, e.by.Actor, u.ID, reference("上报 1")); err != nil {
+		t.Fatal(err)
+	}
+	e.changeFor(issued[0], registry.ChangeCancel)
+	c, err := e.ProposeCorrection(ctx, e.by.Actor, issued[1].Number, correctName("欧阳娜娜"))
+	if err == nil {
+		_, err = e.ApproveCorrection(ctx, colleague(e.by), c.ID, "")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var changes []registry.NationalUpload
+	for _, typ := range []string{"cancel", "change"} {
+		one := e.mustMake(registry.NewNationalUpload{Institution: e.by.Institution.ID, Type: typ})
+		if _, err := e.MarkNationalSent(ctx, e.by.Actor, one.ID, reference("上报 "+typ)); err != nil {
+			t.Fatal(err)
+		}
+		changes = append(changes, one)
+	}
+	back := func(u registry.NationalUpload, rows ...uploads.ReturnedRow) {
+		t.Helper()
+		if _, err := e.RecordNationalReceipt(ctx, e.by.Actor, u.ID, registry.NewNationalReceipt{NewNationalStep: reference("结果"), Rows: rows}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	back(u, uploads.ReturnedRow{Row: 1, Reason: "姓名有误"}, uploads.ReturnedRow{Row: 2, Reason: "姓名有误"})
+	for _, one := range changes {
+		back(one, uploads.ReturnedRow{Row: 1, Reason: "查无此证"})
+	}
+	if want := []string{"new " + issued[1].Number}; !slices.Equal(e.waiting(), want) {
+		t.Errorf("waiting: %v, want %v", e.waiting(), want)
+	}
+	e.mustStep(e.mustMake(registry.NewNationalUpload{Institution: e.by.Institution.ID}), true)
+	if w := e.waiting(); len(w) != 0 {
+		t.Errorf("waiting at the end: %v", w)
+	}
+}
+
+// What a receipt returned and what was shown since stand as their report says.
+func TestCheckFindsWrongStandings(t *testing.T) {
+	for what, break_ := range map[string]func(*uploads.Row){
+		"queryable":                 func(r *uploads.Row) { r.State = uploads.Queryable },
+		"accepted":                  func(r *uploads.Row) { r.State = uploads.Accepted },
+		"followed by another state": func(r *uploads.Row) { r.State = uploads.Sent },
+	} {
+		env := registrytest.New(t, registrytest.Options{NoCheck: true})
+		e := nationalEnv{env, env.MustAdmit(1)}
+		issued := e.MustCertificates(e.by, 0, 2)
+		e.mustStep(e.mustMake(registry.NewNationalUpload{Session: issued[0].Session}), true, uploads.ReturnedRow{Row: 1, Reason: "照片缺失"})
+		e.MustCheck()
+		if err := registry.BreakNationalRow(ctx, e.Registry, issued[0].Number, break_); err != nil {
+			t.Fatal(err)
+		}
+		report, err := e.Check(ctx, registry.Operator(), nil)
+		if err != nil || report.Found != 1 || !strings.Contains(report.Problems[0], issued[0].Number) {
+			t.Errorf("%s: %v, %v", what, report.Problems, err)
+		}
+	}
+}
+
+// Whatever order reports, receipts, withdrawals and changes come in, the books agree
+// after each; and when everything is sent and accepted in the end, every valid
+// certificate can be queried and nothing waits.
+func TestReportsInAnyOrder(t *testing.T) {
+	seeds, steps := 6, 40
+	if testing.Short() || raceDetector {
+		seeds = 2
+	}
+	for seed := range seeds {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			rnd := rand.New(rand.NewPCG(uint64(seed), 11))
+			env := registrytest.New(t, registrytest.Options{Rerun: kvtest.Rerun(5)})
+			e := nationalEnv{env, env.MustAdmit(1)}
+			issued := e.MustCertificates(e.by, 0, 6)
+			ins := []registry.NewNationalUpload{{Session: issued[0].Session}}
+			for _, typ := range []string{"", "change", "cancel"} {
+				ins = append(ins, registry.NewNationalUpload{Institution: e.by.Institution.ID, Type: typ})
+			}
+			all := func() []registry.NationalUpload {
+				us, _, err := e.NationalUploads(ctx, e.by.Actor, e.by.Institution.ID, registry.Page{Limit: 500})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return us
+			}
+			may := func(err error) {
+				t.Helper()
+				if kind := fail.KindOf(err); err != nil && kind != fail.Conflict && kind != fail.Invalid {
+					t.Fatal(err)
+				}
+			}
+			kinds := []registry.ChangeKind{registry.ChangeSuspend, registry.ChangeSuspend, registry.ChangeResume, registry.ChangeResume, registry.ChangeResume, registry.ChangeCancel, registry.ChangeVoid}
+			for step := range steps {
+				c := issued[rnd.IntN(len(issued))]
+				var u registry.NationalUpload
+				if us := all(); len(us) > 0 {
+					u = us[rnd.IntN(len(us))]
+				}
+				switch rnd.IntN(9) {
+				case 0, 1:
+					_, err := e.MakeNationalUpload(ctx, e.by.Actor, ins[rnd.IntN(len(ins))])
+					may(err)
+				case 2:
+					_, err := e.MarkNationalSent(ctx, e.by.Actor, u.ID, reference("报送"))
+					if u.ID != "" {
+						may(err)
+					}
+				case 3:
+					_, err := e.WithdrawNationalUpload(ctx, e.by.Actor, u.ID, reference("重做"))
+					if u.ID != "" {
+						may(err)
+					}
+				case 4, 5:
+					in := registry.NewNationalReceipt{NewNationalStep: reference("回执"), All: true}
+					for i := range u.Rows {
+						if rnd.IntN(2) == 0 {
+							in.All, in.Rows = false, append(in.Rows, uploads.ReturnedRow{Row: i + 1, Reason: "有误"})
+						}
+					}
+					if u.ID != "" {
+						_, err := e.RecordNationalReceipt(ctx, e.by.Actor, u.ID, in)
+						may(err)
+					}
+				case 6:
+					if u.ID != "" {
+						_, err := e.ConfirmNationalQueryable(ctx, e.Authority, u.ID, reference("截图"))
+						may(err)
+					}
+				case 7:
+					_, err := e.ChangeCertificate(ctx, e.Authority, c.Number, registry.NewChange{Kind: kinds[rnd.IntN(len(kinds))], Document: "文1", Reason: "核查"})
+					may(err)
+				case 8:
+					p, err := e.ProposeCorrection(ctx, e.by.Actor, c.Number, correctName(fmt.Sprintf("更名%c", '一'+rune(step))))
+					may(err)
+					if err == nil {
+						_, err = e.ApproveCorrection(ctx, colleague(e.by), p.ID, "")
+						may(err)
+					}
+				}
+				e.MustCheck()
+			}
+			for round := 0; ; round++ {
+				made := 0
+				for _, u := range all() {
+					_, err := e.MarkNationalSent(ctx, e.by.Actor, u.ID, reference("报送"))
+					may(err)
+					_, err = e.RecordNationalReceipt(ctx, e.by.Actor, u.ID, registry.NewNationalReceipt{NewNationalStep: reference("回执"), All: true})
+					may(err)
+					_, err = e.ConfirmNationalQueryable(ctx, e.Authority, u.ID, reference("截图"))
+					may(err)
+				}
+				for _, in := range ins {
+					_, err := e.MakeNationalUpload(ctx, e.by.Actor, in)
+					if may(err); err == nil {
+						made++
+					}
+				}
+				if made == 0 {
+					break
+				}
+				if round > 10 {
+					t.Fatalf("there is always more to report: %v", e.waiting())
+				}
+			}
+			if w := e.waiting(); len(w) != 0 {
+				t.Errorf("waiting at the end: %v", w)
+			}
+			for _, c := range issued {
+				now, err := e.CertificateByNumber(ctx, e.by.Actor, c.Number)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if now.Status == registry.CertificateValid && now.National.State != uploads.Queryable {
+					t.Errorf("%s is valid and %q in the end", c.Number, now.National.State)
+				}
+			}
+		})
 	}
 }

@@ -136,7 +136,7 @@ func (r *Registry) printNumbers(in NewPrintJob) (out []string, err error) {
 // session, and against the reason that a reprint needs, before anything is done.
 func (j PrintJob) count(rd kv.Reader, s Session) (n int, err error) {
 	if len(j.Numbers) == 0 {
-		for _, id := range append(slices.Clone(s.Earlier), s.Batch) {
+		for _, id := range s.publicBatches() {
 			b, err := need(rd, batches, kv.Key(id), "batch", "发证批次", id)
 			if err != nil {
 				return 0, err
@@ -159,7 +159,7 @@ func (j PrintJob) count(rd kv.Reader, s Session) (n int, err error) {
 		return 0, err
 	}
 	for i, c := range page {
-		if c.Session != s.ID {
+		if c.Session != s.ID || !slices.Contains(s.publicBatches(), c.Batch) { // the number of an aborted batch is nobody's
 			wrong(i, fail.New(fail.Invalid, "other_session", "it is no certificate of this session").In("不是本批次的证书"))
 			continue
 		}
@@ -395,9 +395,10 @@ func (j PrintJob) namedPage(rd kv.Reader, limit int) (page []Certificate, next s
 }
 
 // due reports whether a job prints a certificate: one that is valid and, unless it
-// is named, has no print of its newest version that stands.
+// is named with a reason, has no print of its newest version that stands. Another
+// job may have printed it since this one began.
 func (j PrintJob) due(c Certificate, sum blanks.Prints) bool {
-	return c.mayBePrinted() == nil && (len(j.Numbers) > 0 || sum.Due(c.Versions))
+	return c.mayBePrinted() == nil && (len(j.Numbers) > 0 && j.Reason != "" || sum.Due(c.Versions))
 }
 
 // printJobPage records the prints of one page.

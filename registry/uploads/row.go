@@ -137,6 +137,9 @@ func (r Row) GiveBack(upload string, valid bool, types Types) Row {
 		}
 		r.Due = types.due(changes, r.Taken.Since)
 		r.Change, r.Taken = "", nil
+		if r.Own && (r.State == Returned || r.State == Waiting || r.State == LeftOut) {
+			r.Due = nil // its own report came back meanwhile: there is nothing to change
+		}
 		return r
 	}
 	r.State, r.Was = r.Was, NotUploaded
@@ -165,7 +168,7 @@ func (r Row) Follow(upload string, to State, since standards.Date) Row {
 	switch {
 	case r.Change == upload && (to == Accepted || to == Returned):
 		r.Change, r.Taken = "", nil
-	case r.Own && r.Upload == upload && r.State != Returned && r.State != LeftOut:
+	case r.Own && r.Upload == upload && r.State != Returned && r.State != Waiting && r.State != LeftOut:
 		if to == Returned {
 			to = Accepted // its own row was not returned
 		}
