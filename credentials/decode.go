@@ -11,6 +11,7 @@ import (
 	"github.com/makiuchi-d/gozxing/qrcode"
 
 	"bajigong/internal/fail"
+	"bajigong/internal/picture"
 )
 
 // The limits of [DecodeImage].
@@ -35,7 +36,7 @@ func DecodeImage(r io.Reader) (text string, err error) {
 	if err != nil {
 		return "", badImage().Because(err)
 	}
-	if cfg.Width <= 0 || cfg.Height <= 0 || cfg.Width > MaxImagePixels/cfg.Height {
+	if cfg.Width <= 0 || cfg.Height <= 0 || cfg.Width > MaxImagePixels/cfg.Height || picture.Costly(data, cfg.Width*cfg.Height) {
 		return "", imageTooLarge()
 	}
 	img, _, err := image.Decode(bytes.NewReader(data))

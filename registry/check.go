@@ -69,7 +69,7 @@ func (r *Registry) Check(ctx context.Context, by Actor, progress func(part strin
 		run  func() error
 	}{
 		{"indexes", c.indexes}, {"certificates", c.certificates}, {"status lists", c.strayBits}, {"published status lists", c.statusLists},
-		{"sealed blocks", c.sealed}, {"claims", c.claims}, {"cases", c.cases}, {"audit log", c.log}, {"credit", c.credit},
+		{"sealed blocks", c.sealed}, {"sealed records", c.sealedRecords}, {"claims", c.claims}, {"cases", c.cases}, {"audit log", c.log}, {"credit", c.credit},
 		{"statistics", c.statistics}, {"national query", c.national}, {"blank certificates", c.blanks},
 	}
 	for _, part := range parts {
@@ -390,8 +390,13 @@ func (c *check) sealed() error {
 				c.problem("sealed block: %v", err)
 				continue
 			}
-			if _, err := c.r.vault.openBytes(place, e.Value); err != nil {
+			plain, err := c.r.vault.openBytes(place, e.Value)
+			if err != nil {
 				c.problem("%v", err)
+				continue
+			}
+			if err := c.paperPhoto(place, plain); err != nil {
+				return err
 			}
 		}
 		if len(entries) < rng.Limit {

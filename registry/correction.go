@@ -11,6 +11,7 @@ import (
 	"bajigong/evaluators/corrections"
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
+	"bajigong/internal/picture"
 	"bajigong/standards"
 )
 
@@ -179,8 +180,8 @@ func (in NewCorrection) document(today standards.Date) (standards.Document, erro
 	return standards.ParseDocument(kind, in.Document, today)
 }
 
-// checkPhoto refuses what is not a JPEG of a reasonable size. It reads the
-// heading alone; nothing of the picture is decoded here.
+// checkPhoto refuses what is not a whole JPEG of a reasonable size: it is printed,
+// and decoded for everybody who compares a paper with it.
 func checkPhoto(photo []byte) error {
 	if len(photo) > PhotoMaxBytes {
 		return fail.New(fail.Invalid, "photo_size", "the photo has %d bytes, at most %d are taken", len(photo), PhotoMaxBytes).
@@ -193,6 +194,12 @@ func checkPhoto(photo []byte) error {
 	if c.Width < 1 || c.Height < 1 || c.Width > photoMaxSide || c.Height > photoMaxSide {
 		return fail.New(fail.Invalid, "photo_size", "the photo has %d × %d pixels, at most %d on a side are taken", c.Width, c.Height, photoMaxSide).
 			In("照片为 %d × %d 像素，边长不得超过 %d", c.Width, c.Height, photoMaxSide)
+	}
+	if picture.Costly(photo, c.Width*c.Height) {
+		return fail.New(fail.Invalid, "photo_form", "the photo goes over its pixels too often; save it anew").In("照片编码异常（扫描次数过多），请重新另存为 JPEG")
+	}
+	if _, err := jpeg.Decode(bytes.NewReader(photo)); err != nil {
+		return fail.New(fail.Invalid, "photo_form", "the photo is broken").In("照片文件已损坏")
 	}
 	return nil
 }

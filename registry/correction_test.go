@@ -16,6 +16,7 @@ import (
 	"bajigong/internal/invented"
 	"bajigong/internal/kv"
 	"bajigong/internal/kv/kvtest"
+	"bajigong/internal/picture/bombs"
 	"bajigong/registry"
 	"bajigong/registry/registrytest"
 )
@@ -151,6 +152,14 @@ func TestCorrectionNamesEveryFault(t *testing.T) {
 		}, "correction: photo"},
 		"wide photo": {func(in *registry.NewCorrection) {
 			in.Name, in.Photo = "", jpegOf(t, 2001)
+			in.Proofs[0].Kind = "holder_application"
+		}, "correction: photo"},
+		"many scans": {func(in *registry.NewCorrection) {
+			in.Name, in.Photo = "", bombs.Progressive(1900, 1900, 1000)
+			in.Proofs[0].Kind = "holder_application"
+		}, "correction: photo"},
+		"half a photo": {func(in *registry.NewCorrection) {
+			in.Name, in.Photo = "", jpegOf(t, 200)[:400]
 			in.Proofs[0].Kind = "holder_application"
 		}, "correction: photo"},
 		"long employer": {func(in *registry.NewCorrection) {

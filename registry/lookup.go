@@ -35,55 +35,128 @@ func (q LookupQuery) validate() (standards.Number, error) {
 	return n, nil
 }
 
-// Lookup finds a certificate for somebody who has two of its facts. Whatever
+// Lookup is LookupFrom for whoever asks beside the store.
+func (r *Registry) Lookup(ctx context.Context, q LookupQuery) (credentials.Verdict, error) {
+	return r.LookupFrom(ctx, q, "")
+}
+
+// LookupFrom finds a certificate for somebody who has two of its facts. Whatever
 // does not match gives the same verdict, unknown-certificate, as a number that
 // is not there; the name is masked in what it finds.
-func (r *Registry) Lookup(ctx context.Context, q LookupQuery) (out credentials.Verdict, err error) {
+//
+// A document that does not fit is a try at the holder's document like one of
+// MatchDocument, and counted in the same book, over all certificates of his: what
+// the last four characters are protected from, a whole number must not give away.
+// When no try is left, every document answers as one that does not fit. One that
+// fits takes no try, and neither do right answers of MatchDocument take one here.
+// The network address from is counted too, whatever is wrong, unless it is empty.
+//
+// Errors: Invalid; RateLimited lookups_spent, of an address, with a document only.
+func (r *Registry) LookupFrom(ctx context.Context, q LookupQuery, from string) (out credentials.Verdict, err error) {
 	n, err := q.validate()
 	if err != nil {
 		return out, err
 	}
-	err = r.view(ctx, func(rd kv.Reader, now time.Time) error {
-		out = unknownCertificate(now)
-		c, ok, err := certificates.Get(rd, kv.Key(r.storedNumber(n)))
-		if err != nil || !ok {
+	if q.document() == "" {
+		err = r.view(ctx, func(rd kv.Reader, now time.Time) error {
+			out = unknownCertificate(now)
+			h, found, err := r.lookup(rd, n, now)
+			if err == nil && found.Certificate != nil && q.nameFits(h.paper) {
+				out = q.masked(n, h.paper, found)
+			}
 			return err
-		}
-		v, err := need(rd, versions, versionKey(c.Number, c.Versions), "version", "证书版本", c.Number)
+		})
+		return out, err
+	}
+	err = r.db.Update(ctx, func(tx kv.Tx) error {
+		out = unknownCertificate(tx.Now())
+		h, found, err := r.lookup(tx, n, tx.Now())
 		if err != nil {
 			return err
 		}
-		found, _, err := r.verdictOn(rd, v, now)
-		if err != nil || found.Certificate == nil {
-			return err
+		fits, err := r.tryDocument(tx, h, q, from)
+		if err == nil && fits {
+			out = q.masked(n, h.paper, found)
 		}
-		p, err := r.paper(rd, v.Number, v.N)
-		if err != nil {
-			return err
-		}
-		if !q.matches(p) {
-			return nil
-		}
-		out = found
-		out.Certificate.Name, out.Handle, out.Matches = maskName(p.Name), "", nil
-		if n.Personal() {
-			out.Certificate.Number = n.Masked()
-			out.Certificate.NumberGrouped = n.Masked()
-		}
-		return nil
+		return err
 	})
 	return out, err
 }
 
-// matches holds every fact given against the paper.
-func (q LookupQuery) matches(p Paper) bool {
-	if name := strings.TrimSpace(q.Name); name != "" && !p.sameName(name) {
-		return false
+// lookup is the newest version of a certificate with its verdict; nothing of it
+// when it is not public.
+func (r *Registry) lookup(rd kv.Reader, n standards.Number, now time.Time) (h holder, found credentials.Verdict, err error) {
+	c, ok, err := certificates.Get(rd, kv.Key(r.storedNumber(n)))
+	if err != nil || !ok {
+		return h, found, err
 	}
-	if document := strings.ToUpper(strings.TrimSpace(q.Document)); document != "" && !equalSecret(document, p.Document.Number) {
-		return false
+	v, err := need(rd, versions, versionKey(c.Number, c.Versions), "version", "证书版本", c.Number)
+	if err != nil {
+		return h, found, err
 	}
-	return true
+	if found, _, err = r.verdictOn(rd, v, now); err != nil || found.Certificate == nil {
+		return h, found, err
+	}
+	p, err := r.paper(rd, v.Number, v.N)
+	return holder{certificate: c, version: v, paper: p}, found, err
+}
+
+// tryDocument says whether name and document are those of a holder, who has no
+// version when there is none, and counts what does not fit.
+func (r *Registry) tryDocument(tx kv.Tx, h holder, q LookupQuery, from string) (fits bool, err error) {
+	t, _, err := r.triesLeft(tx, h, credentials.MatchDocument, from, tx.Now())
+	if err != nil {
+		return false, err
+	}
+	if from != "" && t.books[1].Book.LeftOfWrong(t.limits[1], t.day) == 0 {
+		return false, fail.New(fail.RateLimited, "lookups_spent", "too many look-ups from this network were wrong today; look at the certificate's code, or go on tomorrow").
+			In("本网络今日填错的次数过多，请扫描证书上的二维码查验，或明日再试")
+	}
+	there := h.version.N > 0
+	right := there && equalSecret(q.document(), h.paper.Document.Number)
+	named := there && q.nameFits(h.paper)
+	spent := there && t.books[0].Book.LeftOfWrong(t.limits[0], t.day) == 0
+	if named && right && !spent {
+		return true, nil
+	}
+	wrong := func(i int) error {
+		t.books[i].Book = t.books[i].Book.Answer(t.limits[i], t.day, false)
+		return putAsked(tx, t.books[i], t.books[i].Book.Matters(t.limits[i]))
+	}
+	if from != "" {
+		if err := wrong(1); err != nil {
+			return false, err
+		}
+	}
+	switch {
+	case !there || right && !spent:
+		return false, nil
+	case spent:
+		return false, r.tellSpent(tx, h, credentials.MatchDocument, t)
+	}
+	if err := wrong(0); err != nil {
+		return false, err
+	}
+	_, err = r.appendEvent(tx, Actor{}, Event{Kind: HolderDiffers, Object: h.certificate.Number, Institution: h.certificate.Institution,
+		Detail: map[string]any{"kind": credentials.MatchDocument, "version": h.version.N, "left": t.books[0].Book.LeftOfWrong(t.limits[0], t.day)}})
+	return false, err
+}
+
+func (q LookupQuery) document() string { return strings.ToUpper(strings.TrimSpace(q.Document)) }
+
+func (q LookupQuery) nameFits(p Paper) bool {
+	name := strings.TrimSpace(q.Name)
+	return name == "" || p.sameName(name)
+}
+
+// masked is what is found, for somebody who may not have the paper.
+func (q LookupQuery) masked(n standards.Number, p Paper, found credentials.Verdict) credentials.Verdict {
+	found.Certificate.Name, found.Handle, found.Matches = maskName(p.Name), "", nil
+	if n.Personal() {
+		found.Certificate.Number = n.Masked()
+		found.Certificate.NumberGrouped = n.Masked()
+	}
+	return found
 }
 
 // storedNumber is the key of a certificate. A number that has an identity number

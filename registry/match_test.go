@@ -679,3 +679,28 @@ func BenchmarkCheckList(b *testing.B) {
 		})
 	}
 }
+
+// How long the answer takes does not say whether there is such a certificate: the
+// number of a 特种作业操作证 is the identity number of its holder.
+func TestReceiptTimeTellsNothing(t *testing.T) {
+	e := registrytest.New(t)
+	by := e.MustAdmit(1)
+	issued := e.MustCertificates(by, 0, 1)
+	took := func(number string) time.Duration {
+		least := time.Hour
+		for range 9 {
+			begun := time.Now()
+			if got, err := e.CheckReceipt(ctx, registry.ReceiptClaim{Receipt: "7K3M-9QH2", Number: number, At: "2026-03-02 12:00", Answer: credentials.ReasonValid}); err != nil || got.True {
+				t.Fatal(got, err)
+			}
+			least = min(least, time.Since(begun))
+		}
+		return least
+	}
+	there := took(issued[0].Number)
+	for name, number := range map[string]string{"no certificate": "S000032058300253999999", "no number": "?", "no code": "0000-00000-0000"} {
+		if not := took(number); 2*not < there {
+			t.Errorf("%s: %v, a certificate: %v", name, not, there)
+		}
+	}
+}

@@ -42,6 +42,11 @@ func (s *Server) lookupPage(c *call) error {
 	if err != nil {
 		return err
 	}
+	if form.Get("document") != "" { // its tries are counted
+		if err := s.fromHere(c, false); err != nil {
+			return err
+		}
+	}
 	p := s.homeFor(c)
 	p.NoIndex = true
 	p.Query = registry.LookupQuery{Number: form.Get("number"), Name: form.Get("name"), Document: form.Get("document")}
@@ -53,7 +58,7 @@ func (s *Server) lookupPage(c *call) error {
 		p.Problems = append(p.Problems, problemLine{"name", p.T("姓名或证件号码至少填一项", "Fill in the name or the document number")})
 	}
 	if len(p.Problems) == 0 {
-		v, err := s.reg.Lookup(c.ctx, p.Query)
+		v, err := s.reg.LookupFrom(c.ctx, p.Query, s.asker(c))
 		switch {
 		case fail.KindOf(err) == fail.Invalid:
 			p.problems(err, "number", at)

@@ -165,5 +165,10 @@ func (s *Server) verify(c *call, in verifyRequest) (verdictJSON, error) {
 }
 
 func (s *Server) lookup(c *call, in registry.LookupQuery) (verdictJSON, error) {
-	return s.reg.Lookup(c.ctx, in)
+	if in.Document != "" { // its tries are counted
+		if err := s.fromHere(c, false); err != nil {
+			return verdictJSON{}, err
+		}
+	}
+	return s.reg.LookupFrom(c.ctx, in, s.asker(c))
 }

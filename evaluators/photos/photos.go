@@ -18,6 +18,7 @@ import (
 	_ "image/png" // photos may be PNG
 
 	"bajigong/internal/fail"
+	"bajigong/internal/picture"
 	"bajigong/internal/rulefile"
 )
 
@@ -107,6 +108,9 @@ func (r Rules) Normalise(src []byte) (Photo, error) {
 	}
 	if err := r.fits(w, h); err != nil {
 		return Photo{}, err
+	}
+	if picture.Costly(src, w*h) {
+		return Photo{}, fail.New(fail.Invalid, "photo_large", "it goes over its %d × %d pixels too often; save it anew", w, h).In("照片编码异常（扫描次数过多），请重新另存为 JPEG 后上传")
 	}
 	decoded, _, err := image.Decode(bytes.NewReader(src))
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 	"math"
 
 	"bajigong/internal/fail"
+	"bajigong/internal/picture"
 )
 
 // The limits of [Read].
@@ -50,7 +51,7 @@ func Read(r io.Reader) (image.Image, error) {
 	if err != nil {
 		return nil, form(err)
 	}
-	if c.Width <= 0 || c.Height <= 0 || c.Width > MaxPixels/c.Height {
+	if c.Width <= 0 || c.Height <= 0 || c.Width > MaxPixels/c.Height || picture.Costly(data, c.Width*c.Height) {
 		return nil, tooLarge
 	}
 	m, _, err := image.Decode(bytes.NewReader(data))

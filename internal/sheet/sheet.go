@@ -104,7 +104,7 @@ func Read(r io.Reader, limit Limits) (*Sheet, error) {
 			In("文件最大 %s，请拆分后上传", size(limit.Bytes))
 	}
 	if isWorkbook(b) {
-		w, err := openWorkbook(b, limit.Columns)
+		w, err := openWorkbook(b, limit.Columns, boundsOf(limit))
 		if err != nil {
 			return nil, err
 		}

@@ -93,7 +93,7 @@ func (s *Stream) openBook(r io.Reader) error {
 		return fail.New(fail.TooLarge, "sheet_bytes", "a workbook may have %s at most; save it as “CSV UTF-8”, which has no limit", size(workbookBytes)).
 			In("工作簿最大 %s；请另存为“CSV UTF-8”，CSV 文件不限大小", size(workbookBytes))
 	}
-	s.book, err = openWorkbook(b, s.limit.Columns)
+	s.book, err = openWorkbook(b, s.limit.Columns, widest)
 	return err
 }
 

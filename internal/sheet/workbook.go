@@ -47,13 +47,16 @@ type workbook struct {
 // content. Others may stand beside it (注意事项, 填写说明), but none with the same
 // first row: such a table is spread over several sheets, and reading one of them
 // would lose the rest.
-func openWorkbook(b []byte, columns int) (w *workbook, err error) {
+func openWorkbook(b []byte, columns int, most bounds) (w *workbook, err error) {
 	defer func() {
 		if p := recover(); p != nil { // the file chose what the library stumbled over
 			w, err = nil, noWorkbook(fmt.Errorf("panic: %v", p))
 		}
 	}()
-	f, err := excelize.OpenReader(bytes.NewReader(b), excelize.Options{RawCellValue: true, UnzipSizeLimit: workbookUnpacked, UnzipXMLSizeLimit: workbookUnpacked, TmpDir: noFolder})
+	if err := most.fit(b); err != nil {
+		return nil, err
+	}
+	f, err := excelize.OpenReader(bytes.NewReader(b), excelize.Options{RawCellValue: true, UnzipSizeLimit: most.unpacked, UnzipXMLSizeLimit: most.unpacked, TmpDir: noFolder})
 	if err != nil {
 		return nil, noWorkbook(err)
 	}

@@ -108,6 +108,22 @@ func (b Book) Left(t Tries, day standards.Date) int {
 	return max(min(left, wrong), 0)
 }
 
+// LeftOfWrong is how many wrong answers may still be given on a day, whatever was
+// answered right.
+func (b Book) LeftOfWrong(t Tries, day standards.Date) int {
+	day = max(day, b.Day)
+	today, all := t.Day, t.Wrong
+	for _, w := range b.Wrong {
+		if w.Day == day {
+			today -= w.N
+		}
+		if w.Day > day.AddDays(-t.Window) {
+			all -= w.N
+		}
+	}
+	return max(min(today, all), 0)
+}
+
 // Answer is the book after an answer was given on a day.
 func (b Book) Answer(t Tries, day standards.Date, right bool) Book {
 	day = max(day, b.Day)
