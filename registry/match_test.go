@@ -514,7 +514,11 @@ func TestCheckList(t *testing.T) {
 		t.Fatal(err)
 	}
 	employer := registry.Actor{Account: "a-employer", Organisation: invented.USCC(7), Roles: []registry.Role{registry.RoleEmployer}, Region: "320583", Via: "test"}
-	altered := strings.Replace(issued[4].QR, issued[4].QR[len(issued[4].QR)-2:], "11", 1)
+	intact, end := strings.CutSuffix(issued[4].QR, "11")
+	altered := intact + "12"
+	if !end {
+		altered = intact[:len(intact)-2] + "11"
+	}
 	rows := []registry.ListRow{
 		{Row: 2, Number: issued[0].Number, Name: issued[0].Name},
 		{Row: 3, Number: issued[1].Number, Name: issued[1].Name},

@@ -9,6 +9,7 @@ import (
 
 	"bajigong/credentials"
 	"bajigong/credentials/paper"
+	"bajigong/evaluators/blanks"
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
 	"bajigong/standards"
@@ -54,7 +55,9 @@ type PaperCopy struct {
 	Handle        credentials.Handle
 	QR            string
 	Photo         []byte // JPEG; nil when the register has none
-	Serial        string // 印制流水码 of the blank it is printed on; empty outside a print job
+	// Serial is 印制流水码 of the newest print of this version that stands; empty
+	// where none is recorded or it is on paper without codes.
+	Serial string
 
 	place sealedPlace // of the photo
 	sum   []byte
@@ -65,7 +68,7 @@ type PaperCopy struct {
 // have no English here and none is made up.
 func (c PaperCopy) Certificate() paper.Certificate {
 	return paper.Certificate{Institution: c.Institution, Issued: string(c.Issued), Name: c.Name, DocumentKind: c.Document.Kind.Name(), DocumentNumber: c.Document.Number,
-		Occupation: c.Occupation, Trade: c.Trade, Level: c.Level.Certificate(), Number: c.Number, Serial: c.Serial, Photo: c.Photo, QR: c.QR, Handle: c.Handle,
+		Occupation: c.Occupation, Trade: c.Trade, Level: c.Level.Certificate(), Number: c.Number, Photo: c.Photo, QR: c.QR, Handle: c.Handle, Serial: c.Serial,
 		EN: paper.English{DocumentKind: capital(c.Document.Kind.English()), Level: c.Level.English()}}
 }
 
@@ -126,8 +129,7 @@ func (r *Registry) PapersOf(ctx context.Context, by Actor, numbers []string, pur
 // for a part behind the last.
 func (r *Registry) PapersOfSession(ctx context.Context, by Actor, session string, part int, purpose PrintPurpose) (out []PaperCopy, skipped int, more bool, err error) {
 	if part < 1 || part > printParts {
-		return nil, 0, false, fail.New(fail.Invalid, "part", "part is 1 to %d", printParts).In("part 应为 1 至 %d", printParts).
-			At(fail.Field{Name: "part", Code: "range", ZH: fmt.Sprintf("1 至 %d", printParts), EN: fmt.Sprintf("1 to %d", printParts)})
+		return nil, 0, false, errPart()
 	}
 	err = r.print(ctx, by, purpose, func(tx kv.Tx) ([]Certificate, error) {
 		skipped, more = 0, false
@@ -153,6 +155,11 @@ func (r *Registry) PapersOfSession(ctx context.Context, by Actor, session string
 
 // printParts bounds the parts of a session: a session has far fewer.
 const printParts = 500
+
+func errPart() error {
+	return fail.New(fail.Invalid, "part", "part is 1 to %d", printParts).In("part 应为 1 至 %d", printParts).
+		At(fail.Field{Name: "part", Code: "range", ZH: fmt.Sprintf("1 至 %d", printParts), EN: fmt.Sprintf("1 to %d", printParts)})
+}
 
 // printPart is one part of a session. A session may have several batches, each
 // of which ends a page; a part is filled across them.
@@ -186,7 +193,7 @@ func printPart(rd kv.Reader, s Session, part int) (out []Certificate, next strin
 // read afterwards, by the hash that the version has of each.
 func (r *Registry) print(ctx context.Context, by Actor, purpose PrintPurpose, load func(kv.Tx) ([]Certificate, error), into *[]PaperCopy) error {
 	if !slices.Contains(PrintPurposes(), purpose) {
-		return fail.New(fail.Invalid, "purpose", "the purpose of a print is one of %v", PrintPurposes()).In("打印用途应为 %v 之一", PrintPurposes()).
+		return fail.New(fail.Invalid, "purpose", "the purpose of a print is one of %v", PrintPurposes()).In("打印用途应为 issue（首次制证）、reissue（补发、更正）、spoiled（废证重打）或 archive（存档）").
 			At(fail.Field{Name: "purpose", Code: "unknown", ZH: "打印用途无法识别", EN: "not a purpose"})
 	}
 	var out []PaperCopy
@@ -197,11 +204,16 @@ func (r *Registry) print(ctx context.Context, by Actor, purpose PrintPurpose, lo
 			return err
 		}
 		seen := map[string]bool{} // batches that are published
-		for _, c := range cs {
+		serials, err := serialsOf(tx, cs)
+		if err != nil {
+			return err
+		}
+		for i, c := range cs {
 			one, err := r.paperCopy(tx, by, c, seen)
 			if err != nil {
 				return err
 			}
+			one.Serial = serials[i]
 			if _, err := r.appendEvent(tx, by, Event{Kind: CertificatePrinted, Object: c.Number, Institution: c.Institution,
 				Detail: map[string]any{"version": c.Versions, "purpose": purpose}}); err != nil {
 				return err
@@ -218,6 +230,30 @@ func (r *Registry) print(ctx context.Context, by Actor, purpose PrintPurpose, lo
 	}
 	*into = out
 	return nil
+}
+
+// serialsOf are the codes 印制流水码 of the blanks that certificates have been
+// given for their newest version; empty for those that have none.
+func serialsOf(rd kv.Reader, page []Certificate) ([]string, error) {
+	sums, err := printsOf(rd, page)
+	if err != nil {
+		return nil, err
+	}
+	last := make([][]byte, len(page))
+	for i, c := range page {
+		last[i] = kv.Key(c.Number, uint64(sums[i].N))
+	}
+	newest, there, err := prints.GetMany(rd, last)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, len(page))
+	for i, c := range page {
+		if p := newest[i]; there[i] && p.Version == c.Versions && p.Spoiled == nil && p.Code != nil {
+			out[i] = p.Code.String()
+		}
+	}
+	return out, nil
 }
 
 // paperCopy is the rule for one certificate.
@@ -295,4 +331,72 @@ func (r *Registry) readPhotos(ctx context.Context, out []PaperCopy) error {
 		}
 		return nil
 	})
+}
+
+// PapersOfJob is one part of what a print job gave blanks to, [PrintMost] a part
+// from part 1 on and in the order of their codes 印制流水码, so that the sheets in
+// the printer's tray are met one by one. Prints that were spoiled, certificates
+// that have a newer print or version, and those that are not valid any more are
+// left out and counted in skipped. Errors as of PaperOf; NotFound for a part behind
+// the last.
+func (r *Registry) PapersOfJob(ctx context.Context, by Actor, job string, part int, purpose PrintPurpose) (out []PaperCopy, skipped int, more bool, err error) {
+	if part < 1 || part > printParts {
+		return nil, 0, false, errPart()
+	}
+	err = r.print(ctx, by, purpose, func(tx kv.Tx) ([]Certificate, error) {
+		skipped, more = 0, false
+		j, err := printJobFor(tx, by, PrintCertificate, job)
+		if err != nil {
+			return nil, err
+		}
+		items, next, err := jobPart(tx, j, part)
+		if err != nil {
+			return nil, err
+		}
+		more = next != ""
+		cs, err := newestPrints(tx, items)
+		skipped = len(items) - len(cs)
+		return cs, err
+	}, &out)
+	return out, skipped, more, err
+}
+
+// jobPart is one part of the prints of a job.
+func jobPart(rd kv.Reader, j PrintJob, part int) (out []blanks.Printing, next string, err error) {
+	for at := 1; ; at++ {
+		out, next, err = scanIndexPage(rd, prints, indexPrintsByJob, kv.Prefix(kv.Key(j.ID)), Page{Cursor: next, Limit: PrintMost})
+		if err != nil {
+			return nil, "", err
+		}
+		if at == part && len(out) > 0 {
+			return out, next, nil
+		}
+		if at == part || next == "" {
+			return nil, "", notFound("part", "分册", fmt.Sprint(part))
+		}
+	}
+}
+
+// newestPrints are the certificates of prints that are still the newest of a
+// certificate that is valid.
+func newestPrints(rd kv.Reader, items []blanks.Printing) ([]Certificate, error) {
+	keys := make([][]byte, len(items))
+	for i, p := range items {
+		keys[i] = kv.Key(p.Number)
+	}
+	found, there, err := certificates.GetMany(rd, keys)
+	if err != nil {
+		return nil, err
+	}
+	sums, err := printsOf(rd, found)
+	if err != nil {
+		return nil, err
+	}
+	var out []Certificate
+	for i, p := range items {
+		if c := found[i]; there[i] && c.Status == CertificateValid && p.Spoiled == nil && p.Version == c.Versions && p.N == sums[i].N {
+			out = append(out, c)
+		}
+	}
+	return out, nil
 }

@@ -91,8 +91,8 @@ func (l List) Each() iter.Seq[[]string] { return slices.Values(l.Rows) }
 func (r *Registry) ListOf(ctx context.Context, by Actor, session string, kind ListKind) (List, error) {
 	title, _ := kind.Words()
 	if title == "" {
-		return List{}, fail.New(fail.Invalid, "list_kind", "there is no list %s; it is tickets, sign-in, passed or handovers", kind).In("没有这种名册；可为 tickets、sign-in、passed、handovers").
-			At(fail.Field{Name: "kind", Code: "unknown", ZH: "没有这种名册", EN: "no such list"})
+		return List{}, fail.New(fail.Invalid, "list_kind", "there is no list %s; it is tickets, sign-in, passed or handovers", kind).In("没有这种表册；应为 tickets（准考证）、sign-in（签到表）、passed（合格人员名册）或 handovers（发放签领表）").
+			At(fail.Field{Name: "kind", Code: "unknown", ZH: "没有这种表册", EN: "no such list"})
 	}
 	listed, err := r.sessionPeople(ctx, by, ReadCandidates, session)
 	if err != nil {
@@ -275,24 +275,13 @@ func (r *Registry) handoutRows(rd kv.Reader, page []Certificate) ([][]string, er
 	if err != nil {
 		return nil, err
 	}
-	sums, err := printsOf(rd, page)
-	if err != nil {
-		return nil, err
-	}
-	last := make([][]byte, len(page))
-	for i, c := range page {
-		last[i] = kv.Key(c.Number, uint64(sums[i].N))
-	}
-	newest, wasPrinted, err := prints.GetMany(rd, last)
+	codes, err := serialsOf(rd, page)
 	if err != nil {
 		return nil, err
 	}
 	rows := make([][]string, len(page))
 	for i, c := range page {
-		code, date, proxy, note := "", "", "", ""
-		if p := newest[i]; wasPrinted[i] && p.Version == c.Versions && p.Spoiled == nil && p.Code != nil {
-			code = p.Code.String()
-		}
+		code, date, proxy, note := codes[i], "", "", ""
 		if there[i] {
 			date, note = string(given[i].Date), "已领取"
 			if given[i].Proxy {

@@ -26,7 +26,7 @@ func (d Document) LastFour() string {
 func ParseLastFour(s string) (string, error) {
 	wrong := fail.New(fail.Invalid, "last4", "the last four characters of the document are needed, digits or letters, such as 002X").
 		In("请填写证件号码的后四位（数字或字母，如 002X）").
-		At(fail.Field{Name: "last4", Code: "shape", ZH: "应为证件号码的后四位，数字或字母（末位可为 X）", EN: "four digits or letters, such as 002X"})
+		At(fail.Field{Name: "last4", Code: "shape", ZH: "应为证件号码的后四位，数字或字母（末位可为 X），如 002X", EN: "Enter the last four characters of the document: digits or letters, such as 002X"})
 	if len(s) > 64 {
 		return "", wrong
 	}

@@ -21,6 +21,9 @@ func matchRoutes() []route {
 			Query: []parameter{language}, Takes: []string{fiber.MIMEApplicationForm, fiber.MIMEMultipartForm}, Answers: pageHTML,
 			Summary:     "Compare the last four of the holder's document, or the photo on the paper; answered as a page",
 			Description: "last4, or a picture of the photo, as a form. Only same or different is answered, a few times a day.", endpoint: raw((*Server).matchPage)},
+		{Method: "GET", Path: "/c/{handle}/match", Tag: "pages", Access: public, Query: []parameter{language}, Answers: []answer{{303, "", "to the page of the code"}},
+			Summary:     "Back to the page of the code",
+			Description: "The answer to a form stands at this address: whoever loads it again, or opens it elsewhere, gets the page with the forms.", endpoint: raw((*Server).matchAgain)},
 		{Method: "POST", Path: "/api/v1/certificates/match", Tag: "verdict", Access: public, Limit: limitLookup,
 			Summary:     "Compare the last four characters of the holder's document 核对证件号后四位",
 			Description: "Only same or different is answered, a few times a day for each holder and address; spent says that no tries are left and nothing was compared. 404 certificate_unknown as GET /c/{handle}. Photos are compared on the page alone.",
@@ -207,6 +210,16 @@ func (s *Server) matchPage(c *call) error {
 		p.Verdict.Match = &m
 	}
 	return s.pages.send(c, "verdict", p)
+}
+
+// matchAgain leads back to the forms: an answer is not kept.
+func (s *Server) matchAgain(c *call) error {
+	handle, err := c.param("handle")
+	if err != nil {
+		return err
+	}
+	c.fiber.Set(fiber.HeaderCacheControl, "no-store")
+	return c.fiber.Redirect(s.pages.page(c.fiber, "").Href("/c/"+url.PathEscape(handle)), fiber.StatusSeeOther)
 }
 
 // tryMatch reads the form and asks. A kind in what it returns says that the form

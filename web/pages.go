@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -257,6 +258,9 @@ type errorPage struct {
 	Problem Problem
 	Heading string
 	Detail  string
+	// SignIn is where one signs in, anew or with another key, when a page for
+	// accounts was refused; empty otherwise.
+	SignIn string
 }
 
 // sendError answers a problem as a page; the status is set already.
@@ -264,6 +268,11 @@ func (p *pages) sendError(c *fiber.Ctx, problem Problem) error {
 	e := errorPage{page: p.page(c, ""), Problem: problem}
 	e.Heading, e.Detail = problem.sentence(e.Lang)
 	e.Title, e.NoIndex = e.Heading, true
+	if status := c.Response().StatusCode(); (status == fiber.StatusUnauthorized || status == fiber.StatusForbidden) && slices.Contains(signedPages, c.Path()) {
+		in := e.page
+		in.Path = "/sign-in"
+		e.SignIn = in.address(url.Values{"to": {c.Path()}})
+	}
 	body, err := p.render("error", e)
 	if err != nil {
 		return err

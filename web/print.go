@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	_ "embed" // the print view
 	"encoding/base64"
@@ -9,6 +10,7 @@ import (
 	"html/template"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -68,6 +70,9 @@ func printRoutes() []route {
 		{Method: "GET", Path: "/api/v1/sessions/{id}/certificates.pdf", Time: printTime, Query: append([]parameter{{Name: "part", Description: fmt.Sprintf("from 1 on, %d certificates each; 1 when absent", registry.PrintMost), Integer: true}}, blank...),
 			Summary:     "The certificates of a session as PDF, part by part",
 			Description: "Those that are not valid any more are left out; Paper-Skipped counts them. Link has the next part.", Answers: pdf, endpoint: raw((*Server).sessionPDF)},
+		{Method: "GET", Path: "/api/v1/print-jobs/{id}/certificates.pdf", Time: printTime, Query: append([]parameter{{Name: "part", Description: fmt.Sprintf("from 1 on, %d prints each; 1 when absent", registry.PrintMost), Integer: true}}, blank...),
+			Summary:     "What a print job gave blanks to, as PDF in the order of their codes, part by part",
+			Description: "For printing on numbered blanks 套打: sheet by sheet as they lie in the tray. Spoiled prints, those with a newer print, and what is not valid any more are left out; Paper-Skipped counts them. Link has the next part.", Answers: pdf, endpoint: raw((*Server).jobPDF)},
 	})
 }
 
@@ -109,10 +114,19 @@ func (s *Server) printOptions(c *call) (o printOptions, err error) {
 			}
 		}
 		if o.blank == nil {
-			return o, badParameter("blank", "没有该套打版式", "there is no layout of this id")
+			return o, badParameter("blank", "没有该套打版式，现有："+s.layouts("、"), "there is no layout of this id; there are "+s.layouts(", "))
 		}
 	}
 	return o, nil
+}
+
+// layouts are the ids of the layouts of blanks.
+func (s *Server) layouts(between string) string {
+	var ids []string
+	for _, b := range s.reg.Config().Rules.Blanks.All() {
+		ids = append(ids, b.ID)
+	}
+	return strings.Join(slices.Compact(ids), between)
 }
 
 func badParameter(name, zh, en string) error {
@@ -141,6 +155,13 @@ func (s *Server) certificatePDF(c *call) error {
 }
 
 func (s *Server) sessionPDF(c *call) error {
+	return s.partPDF(c, (*registry.Registry).PapersOfSession)
+}
+
+func (s *Server) jobPDF(c *call) error { return s.partPDF(c, (*registry.Registry).PapersOfJob) }
+
+// partPDF answers one part of what is printed together.
+func (s *Server) partPDF(c *call, load func(*registry.Registry, context.Context, registry.Actor, string, int, registry.PrintPurpose) ([]registry.PaperCopy, int, bool, error)) error {
 	id, err := c.param("id")
 	if err != nil {
 		return err
@@ -149,21 +170,15 @@ func (s *Server) sessionPDF(c *call) error {
 	if err != nil {
 		return err
 	}
-	text, err := c.query("part")
+	part, err := c.part()
 	if err != nil {
 		return err
-	}
-	part := 1
-	if text != "" {
-		if part, err = strconv.Atoi(text); err != nil {
-			return badParameter("part", "part 应为整数", "part is a number")
-		}
 	}
 	fonts, warned, err := s.fonts()
 	if err != nil {
 		return err
 	}
-	papers, skipped, more, err := s.reg.PapersOfSession(c.ctx, c.by, id, part, o.purpose)
+	papers, skipped, more, err := load(s.reg, c.ctx, c.by, id, part, o.purpose)
 	if err != nil {
 		return err
 	}
@@ -171,11 +186,7 @@ func (s *Server) sessionPDF(c *call) error {
 		return fail.New(fail.Conflict, "nothing_valid", "no certificate of this part is valid any more").In("本分册的证书均已撤销、注销或暂停，没有可打印的证书")
 	}
 	c.fiber.Set("Paper-Skipped", strconv.Itoa(skipped))
-	if more {
-		q := c.fiber.Context().QueryArgs()
-		q.Set("part", strconv.Itoa(part+1))
-		c.fiber.Set(fiber.HeaderLink, fmt.Sprintf(`<%s?%s>; rel="next"`, c.fiber.Path(), q.QueryString()))
-	}
+	c.linkPart(part, more)
 	return s.sendPDF(c, fonts, warned, papers, o, "certificates-"+strconv.Itoa(part)+".pdf")
 }
 

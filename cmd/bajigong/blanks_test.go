@@ -61,7 +61,8 @@ func TestBlanksAndPrintsOnTheCommandLine(t *testing.T) {
 	says(t, s.run(exitOK, "blanks", "take", one.ID, "2"), "JS-000001–JS-000002")
 	says(t, s.errs.String(), "库存低于 50 份")
 	s.run(exitOK, "blanks", "take", one.ID, "JS-000003..JS-000004")
-	says(t, s.run(exitOK, "issue", "print", one.ID), "已登记打印 3 份")
+	says(t, s.run(exitOK, "issue", "print", one.ID), "000001 JS-000001\n", "000003 JS-000003\n", "已登记打印 3 份")
+	says(t, s.errs.String(), "bajigong print job pj-")
 	says(t, s.run(exitOK, "issue", "print", one.ID), "已登记打印 0 份，略过 3 份")
 	s.run(exitOK, "blanks", "spoil", "JS-000002", "--reason", "卡纸")
 	says(t, s.run(exitOK, "issue", "print", one.ID), "已登记打印 1 份")
@@ -82,5 +83,7 @@ func TestBlanksAndPrintsOnTheCommandLine(t *testing.T) {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
 	s.run(exitUsage, "issue", "lists", one.ID, "签到表", "-o", "x.doc")
+	s.run(exitInvalid, "issue", "lists", one.ID, "工资表", "-o", "x.pdf")
+	says(t, s.errs.String(), "没有表册“工资表”", "there is no list 工资表")
 	s.run(exitInvalid, "issue", "lists", one.ID, "wages", "-o", filepath.Join(t.TempDir(), "x.xlsx"))
 }

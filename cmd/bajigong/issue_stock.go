@@ -99,29 +99,35 @@ func issueLists(w world, server *serverFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lists SESSION KIND -o FILE",
 		Short: "生成准考证、签到表、名册、签领表 (make the lists of a session)",
-		Long: `lists 生成一个批次的表册，按 -o 的扩展名写成 Excel（.xlsx）、CSV 或 PDF。KIND 为：
+		Long: `lists 生成一个批次的表册，按 -o 的扩展名写成 PDF（供打印、签名）、Excel（.xlsx）或 CSV。KIND 为：
 
   tickets     准考证
   sign-in     签到表
   passed      合格人员名册（证件号码完整，每次生成都记入日志）
   handovers   发放签领表
 
-其余表册的证件号码均已脱敏。文件含个人信息，只有本人可读（0600）。
+其余表册的证件号码均已脱敏。文件含个人信息，只有本人可读（0600）。准考证的 PDF 带照片，每页
+四张，每 200 人一个文件：准考证.pdf、准考证-2.pdf。
 
 The roll of those who passed has whole document numbers, and making it is logged;
-all others have them masked. The file is readable by its owner only.`,
-		Example: `  bajigong issue lists s-… 签到表 -o 签到表.xlsx
-  bajigong issue lists s-… passed -o 名册.xlsx
-  bajigong issue lists s-… 准考证 -o 准考证.pdf`,
+all others have them masked. The file is readable by its owner only. Admission tickets
+as PDF have the photos, four a page and 200 a file: x.pdf, x-2.pdf.`,
+		Example: `  bajigong issue lists s-… 准考证 -o 准考证.pdf
+  bajigong issue lists s-… 签到表 -o 签到表.xlsx
+  bajigong issue lists s-… passed -o 名册.xlsx`,
 		Args: exactly(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			kind, ok := listKinds[args[1]]
 			if !ok {
 				kind = registry.ListKind(args[1])
 			}
+			if zh, _ := kind.Words(); zh == "" {
+				return fail.New(fail.Invalid, "list_kind", "there is no list %s; it is tickets, sign-in, passed or handovers", printable(args[1])).
+					In("没有表册“%s”；应为 准考证、签到表、合格人员名册 或 发放签领表", printable(args[1]))
+			}
 			format := strings.ToLower(strings.TrimPrefix(filepath.Ext(file), "."))
-			if format != "xlsx" && format != "csv" && format != "pdf" {
-				return usageError{fmt.Errorf("-o 应为 .xlsx、.csv 或 .pdf 文件 (the file ends in .xlsx, .csv or .pdf)")}
+			if format != "pdf" && format != "xlsx" && format != "csv" {
+				return usageError{fmt.Errorf("-o 应为 .pdf、.xlsx 或 .csv 文件 (the file ends in .pdf, .xlsx or .csv)")}
 			}
 			c, err := server.client(w, true)
 			if err != nil {
@@ -141,7 +147,7 @@ all others have them masked. The file is readable by its owner only.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&file, "output", "o", "", "文件，.xlsx、.csv 或 .pdf (file)")
+	cmd.Flags().StringVarP(&file, "output", "o", "", "文件，.pdf、.xlsx 或 .csv (file)")
 	required(cmd, "output")
 	return cmd
 }
@@ -156,6 +162,8 @@ func issuePrint(w world, server *serverFlags) *cobra.Command {
 已打印的证书自动略过，中断后重新执行即接着办理。空白证书不足时先领用（bajigong blanks take），
 再执行一次。写明证书编号的为补打，须用 --reason 说明原因。--plain 登记打印在无流水码的纸上。
 加 -o 即按分配的次序写成 PDF，每 200 份一个文件，票面印有各自的印制流水码；请按次序放纸。
+
+逐份输出证书编号和印制流水码，最后给出任务编号：用 bajigong print job 按流水码顺序打印 PDF。
 
 It gives the certificates of a session their blanks in order and records the prints.
 What was printed is passed over, so it may be run again at any time. Named
@@ -182,12 +190,15 @@ of the blanks, each certificate with its code.`,
 			if err != nil {
 				return err
 			}
+			if err := printAssigned(cmd.Context(), w, c, j); err != nil {
+				return err
+			}
 			if j.State == blanks.JobWaiting {
-				return fail.New(fail.Conflict, "blank_short", "%d of %d are printed and there is no blank left; take more and run it again (job %s)", j.Done, j.Total, j.ID).
-					In("已登记 %d 份，共 %d 份，空白证书不足；请先领用再执行一次（任务 %s）", j.Done, j.Total, j.ID)
+				return fail.New(fail.Conflict, "blank_short", "%d of %d are printed and there is no blank left; take more (bajigong blanks take) and run it again (job %s)", j.Done, j.Total, j.ID).
+					In("已登记 %d 份，共 %d 份，空白证书不足；请先用 bajigong blanks take 领用，再执行一次（任务 %s）", j.Done, j.Total, j.ID)
 			}
 			if f.output != "" && j.Done > 0 {
-				if err := fetchParts(cmd, w, c, "/api/v1/print-jobs/"+url.PathEscape(j.ID)+"/document.pdf", q, f.output); err != nil {
+				if err := fetchParts(cmd, w, c, "/api/v1/print-jobs/"+url.PathEscape(j.ID)+"/certificates.pdf", q, f.output); err != nil {
 					return err
 				}
 			}
@@ -204,6 +215,34 @@ of the blanks, each certificate with its code.`,
 func atLeastOne(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return usageError{fmt.Errorf("请写明批次 (name the session)\nusage: %s", cmd.UseLine())}
+	}
+	return nil
+}
+
+// printAssigned prints what a job has given its blanks, and what comes next.
+func printAssigned(ctx context.Context, w world, c *client, j registry.PrintJob) error {
+	path := "/api/v1/print-jobs/" + url.PathEscape(j.ID) + "/items"
+	q := url.Values{"limit": {"500"}}
+	for j.Done > 0 {
+		var page struct {
+			Items []registry.PrintItem `json:"items"`
+			Next  string               `json:"next"`
+		}
+		if _, err := c.call(ctx, ask{method: http.MethodGet, path: path, query: q}, nil, &page); err != nil {
+			return err
+		}
+		for _, one := range page.Items {
+			code := "--"
+			if one.Code != nil {
+				code = one.Code.String()
+			}
+			say(w.stdout, "%s %s\n", one.Number, code)
+		}
+		if page.Next == "" {
+			say(w.stderr, "下一步：bajigong print job %s -o 证书.pdf（套打加 --blank 版式） (next: the PDF, in the order of the codes)\n", j.ID)
+			break
+		}
+		q.Set("cursor", page.Next)
 	}
 	return nil
 }

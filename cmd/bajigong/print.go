@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -154,18 +155,23 @@ func printCommand(w world) *cobra.Command {
 		Long: `print 用评价机构的接口密钥把证书打印成 PDF。每次打印都记入日志（何人、何证、何用途）。
 打印时选择“实际大小”（100%），不要缩放，否则二维码和套打位置会偏。
 
+在有印制流水码的空白证书上套打，先用 issue print 分配流水码，再用 print job 按流水码顺序打印；
+第一次套打之前用 calibrate 校准。
+
 The certificates of a session, or one certificate, as PDF; each print is logged.
-Print at 100 %, never scaled.`,
+Print at 100 %, never scaled. On numbered blanks: issue print gives them their codes,
+and print job prints in the order of these.`,
 		Example: `  bajigong print session s-… -o 证书.pdf
   bajigong print certificate S000032058300253000001 --purpose spoiled -o 一张.pdf
+  bajigong print job pj-… --blank blank-sample --offset 0.5,-1 -o 套打.pdf
   bajigong print calibrate --blank blank-sample -o 校准.pdf
   bajigong print fonts`,
 	}
-	one, all := printOne(w, &server), printSession(w, &server)
-	for _, sub := range []*cobra.Command{one, all} {
+	one, all, job := printOne(w, &server), printSession(w, &server), printJob(w, &server)
+	for _, sub := range []*cobra.Command{one, all, job} {
 		server.add(sub.Flags(), w)
 	}
-	return group(cmd, all, one, printCalibrate(w), printFonts(w))
+	return group(cmd, all, job, one, printCalibrate(w), printFonts(w))
 }
 
 func printSession(w world, server *serverFlags) *cobra.Command {
@@ -197,16 +203,43 @@ more is left out.`,
 	return cmd
 }
 
-// fetchParts writes all parts of a document.
+func printJob(w world, server *serverFlags) *cobra.Command {
+	var f printFlags
+	cmd := &cobra.Command{
+		Use:   "job JOB",
+		Short: "按流水码顺序打印一次分配的证书 (print what issue print gave blanks to)",
+		Long: `job 打印 issue print 一次分配的证书，按印制流水码顺序排列，空白证书照此顺序装入打印机即可。
+每 200 张一个文件。流水码已作废、已有新打印或证书已撤销、注销、暂停的，不打印。
+
+It prints what one run of issue print gave blanks to, in the order of the codes, as
+the sheets lie in the tray; 200 a file. Spoiled and overtaken prints are left out.`,
+		Example: `  bajigong print job pj-… --blank blank-sample --offset 0.5,-1 -o 套打.pdf`,
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			q, err := f.query()
+			if err != nil {
+				return err
+			}
+			c, err := server.client(w, true)
+			if err != nil {
+				return err
+			}
+			return fetchParts(cmd, w, c, "/api/v1/print-jobs/"+url.PathEscape(args[0])+"/certificates.pdf", q, f.output)
+		},
+	}
+	f.add(cmd.Flags())
+	return cmd
+}
+
+// fetchParts writes a PDF that the server makes in parts, each as a file.
 func fetchParts(cmd *cobra.Command, w world, c *client, path string, q url.Values, file string) error {
-	for part := 1; q != nil; part++ {
-		next, err := fetchPDF(cmd, w, c, path, q, partName(file, part))
-		if err != nil {
+	for part := 1; ; part++ {
+		q.Set("part", strconv.Itoa(part))
+		more, err := fetchPDF(cmd, w, c, path, q, partName(file, part), part == 1)
+		if err != nil || !more {
 			return err
 		}
-		q = next
 	}
-	return nil
 }
 
 // partName is the file of a part: x.pdf, x-2.pdf, …
@@ -245,7 +278,7 @@ It prints the current version of one certificate.`,
 			if err != nil {
 				return err
 			}
-			_, err = fetchPDF(cmd, w, c, "/api/v1/certificates/"+url.PathEscape(n.Text)+"/certificate.pdf", q, f.output)
+			_, err = fetchPDF(cmd, w, c, "/api/v1/certificates/"+url.PathEscape(n.Text)+"/certificate.pdf", q, f.output, true)
 			return err
 		},
 	}
@@ -260,40 +293,33 @@ var printWarnings = map[string]string{
 	"sample-layout": "套打版式为样例，请在 rules/blanks 中填写本机构空白证书的尺寸 (the layout is a sample)",
 }
 
-// fetchPDF writes one part and answers the query of the next, nil after the last.
-func fetchPDF(cmd *cobra.Command, w world, c *client, path string, q url.Values, file string) (next url.Values, err error) {
+// fetchPDF writes one PDF. What the server warns of is the same for every part of a
+// whole, and said with the first.
+func fetchPDF(cmd *cobra.Command, w world, c *client, path string, q url.Values, file string, warn bool) (more bool, err error) {
 	got, err := c.send(cmd.Context(), ask{method: http.MethodGet, path: path, query: q, accept: "application/pdf, application/problem+json", wait: 2 * time.Minute})
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	if err := c.refusal(got); err != nil {
-		return nil, err
+		return false, err
 	}
 	if got.kind != "application/pdf" || !bytes.HasPrefix(got.body, []byte("%PDF-")) {
-		return nil, c.strange(got, nil)
+		return false, c.strange(got, nil)
 	}
 	// Names and identity numbers are in it: for the one who prints alone.
 	if err := writeFile(file, got.body, 0o600); err != nil {
-		return nil, err
+		return false, err
 	}
 	say(w.stderr, "已写入 %s（%d KB） written\n", file, (len(got.body)+1023)>>10)
 	if n := got.header.Get("Paper-Skipped"); n != "" && n != "0" {
-		say(w.stderr, "另有 %s 份证书已撤销、注销或暂停，未打印 (not valid any more, left out)\n", n)
+		say(w.stderr, "另有 %s 份不再有效（已撤销、注销、暂停）或流水码已作废，未打印 (left out)\n", n)
 	}
 	for _, code := range strings.Split(got.header.Get("Paper-Warning"), ", ") {
-		if text := printWarnings[code]; text != "" {
+		if text := printWarnings[code]; text != "" && warn {
 			say(w.stderr, "注意：%s\n", text)
 		}
 	}
-	address, ok := strings.CutSuffix(strings.TrimPrefix(got.header.Get("Link"), "<"), `>; rel="next"`)
-	if !ok {
-		return nil, nil
-	}
-	at, err := url.Parse(address)
-	if err != nil {
-		return nil, fmt.Errorf("next part: %w", err)
-	}
-	return at.Query(), nil
+	return strings.Contains(got.header.Get("Link"), `rel="next"`), nil
 }
 
 func printCalibrate(w world) *cobra.Command {
@@ -323,13 +349,16 @@ It needs no server: the layout comes from the data directory or from the product
 				return err
 			}
 			var blank *paper.Blank
+			var ids []string
 			for _, b := range rules.Blanks.All() {
+				ids = append(ids, b.ID)
 				if b.ID == f.blank {
 					blank = &b
 				}
 			}
 			if blank == nil {
-				return fail.New(fail.NotFound, "no_blank", "there is no layout %s in rules/blanks", f.blank).In("rules/blanks 中没有版式 %s", f.blank)
+				return fail.New(fail.NotFound, "no_blank", "there is no layout %s; there are %s, and your own in rules/blanks", f.blank, strings.Join(slices.Compact(ids), ", ")).
+					In("没有版式 %s；现有 %s，自有版式放在数据目录 rules/blanks", f.blank, strings.Join(slices.Compact(ids), "、"))
 			}
 			chain, warnings, err := openFonts(fonts)
 			if err != nil {

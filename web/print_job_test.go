@@ -14,8 +14,8 @@ import (
 	"bajigong/registry/registrytest"
 )
 
-// pdfText is what can be copied out of a document.
-func pdfText(t *testing.T, pdf []byte) string {
+// copied is what can be copied out of a document.
+func copied(t *testing.T, pdf []byte) string {
 	t.Helper()
 	if _, err := exec.LookPath("pdftotext"); err != nil {
 		t.Log("pdftotext is not on this machine: the text is not looked at")
@@ -41,7 +41,7 @@ func TestPrintJobAndListsAsPDF(t *testing.T) {
 	at := "/api/v1/sessions/" + one.ID
 	s.do("institution", "POST", at+"/photos", photoArchive(t, "2.jpg", "3.jpg", "4.jpg", "5.jpg"), "Content-Type", "application/zip").want(200)
 	tickets := s.get("institution", at+"/lists/tickets?format=pdf").want(200)
-	if text := pdfText(t, tickets.Body); text != "" && (!strings.Contains(text, "准考证号") || !strings.Contains(text, invented.PersonAt(2).Name) || strings.Contains(text, invented.PersonAt(2).Document)) {
+	if text := copied(t, tickets.Body); text != "" && (!strings.Contains(text, "准考证号") || !strings.Contains(text, invented.PersonAt(2).Name) || strings.Contains(text, invented.PersonAt(2).Document)) {
 		t.Errorf("tickets:\n%s", text)
 	}
 	if !bytes.Contains(tickets.Body, []byte("/DCTDecode")) {
@@ -56,7 +56,7 @@ func TestPrintJobAndListsAsPDF(t *testing.T) {
 	s.do("institution", "POST", of+"/receipt", map[string]any{}).want(200)
 	s.do("institution", "POST", "/api/v1/blanks/takings", map[string]any{"session": one.ID, "quantity": 4}).want(200)
 	job := into[registry.PrintJob](s.do("institution", "POST", at+"/print-jobs", map[string]any{}).want(201))
-	document := "/api/v1/print-jobs/" + job.ID + "/document.pdf"
+	document := "/api/v1/print-jobs/" + job.ID + "/certificates.pdf"
 	for as, status := range map[string]int{"": 401, "payer": 403, "auditor": 403, "authority": 200} {
 		s.get(as, document).want(status)
 	}
@@ -64,7 +64,7 @@ func TestPrintJobAndListsAsPDF(t *testing.T) {
 	if all.Header.Get("Paper-Skipped") != "0" || all.Header.Get("Cache-Control") != "no-store" || !bytes.Contains(all.Body, []byte("/Count 4/")) || !bytes.Contains(all.Body, []byte("/DCTDecode")) {
 		t.Errorf("%v", all.Header)
 	}
-	if text := pdfText(t, all.Body); text != "" {
+	if text := copied(t, all.Body); text != "" {
 		for i, code := range []string{"JS-000001", "JS-000002", "JS-000003", "JS-000004"} {
 			if !strings.Contains(text, code) || !strings.Contains(text, issued[i].Number) {
 				t.Errorf("%s or %s is not on paper", code, issued[i].Number)
@@ -86,11 +86,11 @@ func TestPrintJobAndListsAsPDF(t *testing.T) {
 	if _, err := s.ChangeCertificate(t.Context(), s.Authority, issued[3].Number, registry.NewChange{Kind: registry.ChangeVoid, Document: "文 1", Reason: "虚假评价"}); err != nil {
 		t.Fatal(err)
 	}
-	s.get("institution", document).problem(409, "nothing_assigned")
+	s.get("institution", document).problem(409, "nothing_valid")
 
 	for kind, whole := range map[string]bool{"sign-in": false, "passed": true, "handovers": false} {
 		r := s.get("institution", at+"/lists/"+kind, "Accept", "application/pdf").want(200)
-		text := pdfText(t, r.Body)
+		text := copied(t, r.Body)
 		if r.Header.Get("Content-Type") != "application/pdf" || text != "" && (!strings.Contains(text, invented.PersonAt(0).Name) || strings.Contains(strings.ReplaceAll(text, "\n", ""), invented.PersonAt(0).Document) != whole) {
 			t.Errorf("%s:\n%s", kind, text)
 		}
