@@ -62,7 +62,7 @@ type Registry struct {
 	log       *slog.Logger
 	signer    *auditlog.Signer
 	publisher *auditlog.Publisher
-	verdicts  recent[placeOfVersion, verdictFound]
+	verdicts  recent[placeOfVersion, *verdictFound]
 	issuers   recent[issuerPlace, issuerFound]
 	read      struct {
 		versions recent[string, decoded[Version]]

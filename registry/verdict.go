@@ -202,8 +202,11 @@ func (r *Registry) verdictOn(rd kv.Reader, v Version, now time.Time) (credential
 	}
 	if !ok {
 		var err error
-		if found, err = r.findVerdict(rd, v, now); err != nil || found.verdict.First() == credentials.ReasonUnknownCertificate {
-			return found.verdict, found.claims, err
+		if found, err = r.findVerdict(rd, v, now); err != nil {
+			return credentials.Verdict{}, credentials.Claims{}, err
+		}
+		if found.verdict.First() == credentials.ReasonUnknownCertificate {
+			return found.verdict, found.claims, nil
 		}
 		r.verdicts.keep(place, found)
 	}
@@ -215,7 +218,7 @@ func (r *Registry) verdictOn(rd kv.Reader, v Version, now time.Time) (credential
 }
 
 // holds reports whether everything that f rests on is what it was.
-func (f verdictFound) holds(rd kv.Reader) (bool, error) {
+func (f *verdictFound) holds(rd kv.Reader) (bool, error) {
 	directory, err := counter(rd, counterDirectory(), 0)
 	if err != nil || directory != f.directory {
 		return false, err
@@ -253,45 +256,45 @@ func (f *verdictFound) restsOn(rd kv.Reader, c Certificate, b Batch) (err error)
 	return err
 }
 
-func (r *Registry) findVerdict(rd kv.Reader, v Version, now time.Time) (verdictFound, error) {
-	found := verdictFound{version: v, day: standards.DateOf(now)}
+func (r *Registry) findVerdict(rd kv.Reader, v Version, now time.Time) (*verdictFound, error) {
+	found := &verdictFound{version: v, day: standards.DateOf(now)}
 	var err error
 	if found.certificate, err = rd.Get(tableCertificates, kv.Key(v.Number)); err != nil || found.certificate == nil {
-		return verdictFound{verdict: unknownCertificate(now)}, err
+		return &verdictFound{verdict: unknownCertificate(now)}, err
 	}
 	c, err := certificates.Decode(kv.Key(v.Number), found.certificate)
 	if err != nil {
-		return verdictFound{}, err
+		return nil, err
 	}
 	var b Batch
 	public, received := true, c.Created
 	if c.Origin == OriginHere {
 		if b, found.reported, err = through(rd, &r.read.batches, batches, kv.Key(c.Batch)); err != nil {
-			return verdictFound{}, err
+			return nil, err
 		}
 		public, received = b.public()
 	}
 	if !public || v.N > c.Versions { // not out yet, or begun and not yet the one that counts
-		return verdictFound{verdict: unknownCertificate(now)}, nil
+		return &verdictFound{verdict: unknownCertificate(now)}, nil
 	}
 	p, err := r.paper(rd, v.Number, v.N)
 	if err != nil {
-		return verdictFound{}, err
+		return nil, err
 	}
 	found.claims = claimsOf(c, v, p)
 	if err := found.restsOn(rd, c, b); err != nil {
-		return verdictFound{}, err
+		return nil, err
 	}
 	out := credentials.Verdict{Online: true, KeyID: v.KID, Handle: v.Handle, LogIndex: &v.LogIndex}
 	out.Certificate = r.face(c, p)
 	if out.Institution, err = r.issuerOf(rd, c, received, found.directory, now); err != nil {
-		return verdictFound{}, err
+		return nil, err
 	}
 	reasons, since := c.reasons(v.N)
 	out.Since = string(since)
 	standing, decides, err := r.nationalOf(rd, c, b)
 	if err != nil {
-		return verdictFound{}, err
+		return nil, err
 	}
 	if out.National = nationalFact(standing); decides {
 		reasons = append(reasons, credentials.ReasonNotYetPublished)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime/debug"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -95,6 +96,7 @@ func (b *bencher) overHTTP(ctx context.Context) ([]benchFigure, error) {
 		return nil, err
 	}
 	defer s.close()
+	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent)) // as serve does, for both servers and the limits
 	verify := func(i int) error {
 		answer, err := ask200(s.ours, "/api/v1/verify", bodies[i%len(bodies)])
 		if err == nil && string(answer[:13]) != `{"valid":true` {

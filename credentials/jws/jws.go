@@ -21,6 +21,7 @@ import (
 	"crypto/ecdsa"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"bajigong/internal/fail"
@@ -80,13 +81,14 @@ type Key struct {
 // A KeySet is an immutable set of keys with distinct ids. The zero value is
 // empty and serves.
 type KeySet struct {
-	byID map[string]Key
+	byID    map[string]Key
+	headers *sync.Map // canonical header of a key of this set → header; nil in the zero value
 }
 
 // NewKeySet returns the set of keys. It fails (fail.Invalid, bad_key_set) when
 // an id is repeated or malformed, a purpose unknown, or a key not on P-256.
 func NewKeySet(keys ...Key) (KeySet, error) {
-	s := KeySet{byID: make(map[string]Key, len(keys))}
+	s := KeySet{byID: make(map[string]Key, len(keys)), headers: &sync.Map{}}
 	for _, k := range keys {
 		if err := checkKey(k); err != nil {
 			return KeySet{}, err

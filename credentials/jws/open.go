@@ -76,9 +76,11 @@ func Open(compact string, set KeySet, purpose Purpose, lim Limits) (Opened, erro
 	if err != nil {
 		return Opened{}, err
 	}
-	h, err := parseHeader(head)
-	if err != nil {
-		return Opened{}, err
+	h, seen := set.header(head)
+	if !seen {
+		if h, err = parseHeader(head); err != nil {
+			return Opened{}, err
+		}
 	}
 	if h.Typ != lim.Typ {
 		return Opened{}, ErrWrongType
@@ -86,6 +88,9 @@ func Open(compact string, set KeySet, purpose Purpose, lim Limits) (Opened, erro
 	key, ok := set.Key(h.KID)
 	if !ok {
 		return Opened{}, ErrUnknownKey
+	}
+	if !seen { // a set with a key was made by NewKeySet
+		set.headers.Store(string(head), h)
 	}
 	if key.Purpose != purpose {
 		return Opened{}, ErrWrongPurpose
@@ -182,6 +187,20 @@ type header struct {
 	Alg string `json:"alg"`
 	KID string `json:"kid"`
 	Typ string `json:"typ,omitempty"`
+}
+
+// header returns what parseHeader said of the same bytes before. Only headers that
+// name a key of the set are kept: there is one canonical text for each key and
+// type, so they stay few.
+func (s KeySet) header(head []byte) (header, bool) {
+	if s.headers == nil {
+		return header{}, false
+	}
+	known, ok := s.headers.Load(string(head))
+	if !ok {
+		return header{}, false
+	}
+	return known.(header), true
 }
 
 // parseHeader accepts exactly what [Signer] writes. jwk, jku, x5c, x5u, crit,
