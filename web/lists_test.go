@@ -23,14 +23,15 @@ func (s *siteTest) employer() {
 func (s *siteTest) signedAs(name string) string {
 	s.t.Helper()
 	r := s.do("", "POST", "/sign-in", url.Values{"key": {s.keys[name]}}.Encode(), "Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin").want(303)
-	for _, c := range (&http.Response{Header: r.Header}).Cookies() {
-		if !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Path != "/" || c.Domain != "" || c.Name != "__Host-bjg" || c.MaxAge <= 0 {
-			s.t.Errorf("cookie %v", c)
-		}
-		return c.Name + "=" + c.Value
+	cookies := (&http.Response{Header: r.Header}).Cookies()
+	if len(cookies) != 1 {
+		s.t.Fatalf("%d cookies", len(cookies))
 	}
-	s.t.Fatal("no cookie")
-	return ""
+	c := cookies[0]
+	if !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Path != "/" || c.Domain != "" || c.Name != "__Host-bjg" || c.MaxAge <= 0 {
+		s.t.Errorf("cookie %v", c)
+	}
+	return c.Name + "=" + c.Value
 }
 
 func (s *siteTest) lists(cookie string) (proof string) {
