@@ -103,7 +103,7 @@ func TestBundleRoundTripAndWhatItTells(t *testing.T) {
 	noFail(t, err)
 	opened, err := back.Open(testNow)
 	noFail(t, err)
-	if opened.LogKey != bundledLogKey || !strings.Contains(opened.Checkpoint, "/log\n1\n") || len(opened.Ages) != 9 || len(opened.Trust.StatusLists) != 3 {
+	if opened.LogKey != bundledLogKey || !strings.Contains(opened.Checkpoint, "/log\n1\n") || len(opened.Ages) != 10 || len(opened.Trust.StatusLists) != 3 {
 		t.Errorf("%+v", opened)
 	}
 	v, err := VerifyOffline(string(reg.good), opened.Trust, testNow)
