@@ -55,7 +55,7 @@ const minPassphrase = 12
 // key that encrypts them is kept. A new passphrase wraps the same key anew, so
 // that one write of ring.json changes it.
 //
-//	{"by":"passphrase","salt":"…","time":3,"memory_kib":65536,"threads":2,"wrapped":"…"}
+//	{"by":"passphrase","salt":"…","time":3,"memory_kib":65536,"threads":4,"wrapped":"…"}
 //
 // by is passphrase (Argon2id, RFC 9106) or key (HKDF-SHA256 of the key file);
 // wrapped is nonce and AES-256-GCM of the key, in hexadecimal. A private file

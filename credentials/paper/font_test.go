@@ -280,6 +280,9 @@ func withTable(t testing.TB, data []byte, tag string, table []byte) map[string][
 func TestBothMapsOfAFontAgree(t *testing.T) {
 	f := chinese(t).chain[0]
 	if len(f.cmaps) < 2 {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("the font of the CI machine has one map; fonts-lxgw-wenkai has two")
+		}
 		t.Skip("skipped: the font has one map")
 	}
 	n := 0
