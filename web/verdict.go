@@ -73,12 +73,16 @@ func (v verdictView) InstitutionLine() string {
 }
 
 // NationalLine is where the report to the national query stands; empty when it is
-// not known.
+// not known. Beside a valid verdict it says that it takes nothing from it.
 func (v verdictView) NationalLine() string {
 	if v.National == nil {
 		return ""
 	}
-	return v.National.Text(v.Lang)
+	line := v.National.Text(v.Lang)
+	if v.Valid && v.National.State != credentials.NationalQueryable {
+		line += v.T("（不影响本证书）", " (this certificate is not affected)")
+	}
+	return line
 }
 
 // Elsewhere reports a certificate that was issued elsewhere and is only
