@@ -66,12 +66,21 @@ func (r *Registry) CheckClaim(ctx context.Context, by Actor, req ClaimRequest) (
 
 // decided is a request held against the ledger at one moment.
 type decided struct {
-	match       bool
-	certificate Certificate
-	policy      policy.Policy
-	claims      []Claim
-	basis       claimBasis
+	match bool
+	material
+	basis claimBasis
+}
+
+// material is what a decision rests on, as read at one moment. Deciding from it
+// touches no store, so that one claim and a whole file of them are decided alike.
+type material struct {
 	size        uint64 // of the audit log
+	certificate Certificate
+	held        []holding // all of the holder's public certificates, the claimed one included
+	claims      []Claim   // all of the holder's, in the order of the log
+	policy      policy.Policy
+	facts       policy.Facts // the payer's, completed by what the register knows
+	unqueryable bool         // its region counts the national query, which does not have it yet
 }
 
 func (d decided) answer() ClaimAnswer {
@@ -98,45 +107,54 @@ func reasonsOf(d policy.Decision) []policy.Reason {
 }
 
 // decideClaim reads all that the rules need and evaluates them.
-func (r *Registry) decideClaim(rd kv.Reader, by Actor, q claimQuery, now time.Time) (d decided, err error) {
-	head, err := auditlog.ReadHead(rd)
-	if err != nil {
-		return d, err
-	}
-	d.size = head.Size
+func (r *Registry) decideClaim(rd kv.Reader, by Actor, q claimQuery, now time.Time) (decided, error) {
 	received, err := q.receivedOn(standards.DateOf(now))
 	if err != nil {
-		return d, err
+		return decided{}, err
 	}
-	c, held, err := r.matching(rd, q)
-	if err != nil || c.Number == "" {
-		return d, err
+	m, match, err := r.gatherClaim(rd, by, q, received, now)
+	if err != nil || !match {
+		return decided{material: m}, err
 	}
-	d.match, d.certificate = true, c
-	if d.policy, err = r.policyFor(by, q, c, received); err != nil {
-		return d, err
-	}
-	if d.claims, err = personClaims(rd, c.Person); err != nil {
-		return d, err
-	}
-	national, facts, err := r.nationalFacts(rd, d.policy, c, q.facts, now)
+	return m.decide(by, received, now), nil
+}
+
+// gatherClaim reads what a decision rests on; match is false when the three
+// facts do not belong together.
+func (r *Registry) gatherClaim(rd kv.Reader, by Actor, q claimQuery, received standards.Date, now time.Time) (m material, match bool, err error) {
+	head, err := auditlog.ReadHead(rd)
 	if err != nil {
-		return d, err
+		return m, false, err
 	}
-	d.basis = claimBasis{Received: received, Facts: facts}
-	var own []policy.Certificate
-	for _, h := range held {
+	m.size = head.Size
+	m.certificate, m.held, err = r.matching(rd, q)
+	if err != nil || m.certificate.Number == "" {
+		return m, false, err
+	}
+	if m.policy, err = r.policyFor(by, q, m.certificate, received); err != nil {
+		return m, false, err
+	}
+	if m.claims, err = personClaims(rd, m.certificate.Person); err != nil {
+		return m, false, err
+	}
+	m.unqueryable, m.facts, err = r.nationalFacts(rd, m.policy, m.certificate, q.facts, now)
+	return m, true, err
+}
+
+// decide evaluates the policy over the material. It is pure.
+func (m material) decide(by Actor, received standards.Date, now time.Time) decided {
+	d := decided{match: true, material: m, basis: claimBasis{Received: received, Facts: m.facts}}
+	in := policy.Input{Now: now, Received: received, Payer: by.Organisation, Certificate: claimed(m.certificate, m.certificate.Status)}
+	for _, h := range m.held {
 		d.basis.Certificates = append(d.basis.Certificates, h.Number)
-		own = append(own, claimed(h.Certificate, h.Status))
+		in.Others = append(in.Others, claimed(h.Certificate, h.Status))
 	}
-	past, facts := pastClaims(d.policy, d.claims, "", facts)
-	asked := claimed(c, c.Status)
-	if national && asked.State == policy.CertificateValid {
-		asked.State = policy.CertificateNotQueryable
+	if m.unqueryable && in.Certificate.State == policy.CertificateValid {
+		in.Certificate.State = policy.CertificateNotQueryable
 	}
-	d.basis.Decision = d.policy.Evaluate(policy.Input{Now: now, Received: received, Payer: by.Organisation,
-		Certificate: asked, Others: own, Claims: past, Facts: facts})
-	return d, nil
+	in.Claims, in.Facts = pastClaims(m.policy, m.claims, "", m.facts)
+	d.basis.Decision = m.policy.Evaluate(in)
+	return d
 }
 
 // matching finds the certificate whose number, holder's document and name are
