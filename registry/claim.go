@@ -64,6 +64,23 @@ type Claim struct {
 	Refund   *RefundRecord  `json:"refund,omitempty"`
 	Recovery *RecoveryItem  `json:"recovery,omitempty"`
 	LogIndex uint64         `json:"log_index"` // its entry; the decision rests on the tree of that size
+
+	Received standards.Date   `json:"received,omitempty"` // 受理日; empty in claims of the first release
+	Issued   standards.Date   `json:"issued,omitempty"`   // of the certificate
+	Subject  policy.Subject   `json:"subject,omitzero"`   // of a claim without a certificate
+	Scarce   bool             `json:"scarce,omitempty"`
+	PayTo    string           `json:"pay_to,omitempty"`
+	Advance  policy.Fen       `json:"advance_most_fen,omitempty"`
+	Channel  policy.Channel   `json:"channel,omitempty"` // empty: by the system
+	Imported *ImportedPayment `json:"imported,omitempty"`
+}
+
+// ImportedPayment says that a claim was not decided here: it is a payment of the
+// past, taken over from a payer's ledger. It counts, and nothing replays it.
+type ImportedPayment struct {
+	Ledger string    `json:"ledger"` // the import's id
+	Row    int       `json:"row"`    // in the ledger, from 1
+	At     time.Time `json:"at"`     // when it was taken over
 }
 
 // RecoveryItem is money that was paid although the right was gone and that has
@@ -97,6 +114,8 @@ func (c Claim) past() policy.PastClaim {
 		ID: c.ID, Payer: c.Payer, Fund: c.Fund, Policy: c.Policy,
 		Occupation: c.Occupation, Edition: c.Edition, Trade: c.Trade, Level: c.Level, Certificate: c.Certificate,
 		State: c.State, At: c.Reserved, Expires: c.Expires, Year: c.Year,
+		Subject: c.Subject.Kind, From: c.Subject.From, To: c.Subject.To, Units: c.Subject.Units,
+		Scarce: c.Scarce, Received: c.Received, Issued: c.Issued,
 	}
 }
 

@@ -128,6 +128,8 @@ func (c Claim) fill(d decided, seq int, basis []byte) Claim {
 	c.Occupation, c.Edition, c.Trade, c.Level = cert.Occupation, cert.Edition, cert.Trade, cert.Level
 	c.Outcome, c.Reasons, c.Amount = decision.Outcome, reasonsOf(decision), decision.Amount
 	c.OnceKey, c.Year = decision.OnceKey, decision.Year
+	c.Received, c.Issued, c.Scarce = d.basis.Received, cert.Issued, decision.Scarce
+	c.PayTo, c.Advance = decision.PayTo, decision.AdvanceMost
 	c.State = policy.Reserved
 	if decision.Outcome != policy.Allow {
 		c.State = StateRefused

@@ -139,6 +139,36 @@ type PastClaim struct {
 	At          time.Time       `json:"at"`               // when it was reserved
 	Expires     time.Time       `json:"expires,omitzero"` // of a reservation
 	Year        int             `json:"year,omitempty"`   // of [Decision.Year]; 0: the year of At in Asia/Shanghai
+
+	Subject  SubjectKind    `json:"subject,omitempty"`
+	From     standards.Date `json:"from,omitempty"` // of a claim without a certificate
+	To       standards.Date `json:"to,omitempty"`
+	Units    int            `json:"units,omitempty"`
+	Scarce   bool           `json:"scarce,omitempty"`   // it was counted as scarce
+	Received standards.Date `json:"received,omitempty"` // the day it was received; empty: the day of At
+	Issued   standards.Date `json:"issued,omitempty"`   // of its certificate
+}
+
+// Counting says whether a claim counts against later ones.
+type Counting string
+
+// How a claim counts.
+const (
+	CountsNot      Counting = "no"
+	CountsYes      Counting = "yes"
+	CountsByRefund Counting = "refund" // paid back: the policy, or else the recorded refund, says whether the right came back
+)
+
+// Counts says how a claim in state s, which must be its state now ([StateAt]),
+// counts: while its money is locked, under way or in the person's hands, yes.
+func (s State) Counts() Counting {
+	switch s {
+	case Reserved, Confirmed, Duplicate:
+		return CountsYes
+	case Refunded:
+		return CountsByRefund
+	}
+	return CountsNot
 }
 
 func (c PastClaim) year() int {

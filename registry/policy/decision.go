@@ -21,6 +21,99 @@ type Certificate struct {
 	State            CertificateState `json:"state"`
 	InstitutionClass string           `json:"institution_class,omitempty"`
 	Entitled         Entitlement      `json:"entitled"`
+	// What the register knows of how it came about. Empty is not known: a rule
+	// that needs it asks for it as a fact.
+	Supervised      Known `json:"supervised,omitempty"`       // its session has a supervision reference 云眸
+	PayLinked       Known `json:"pay_linked,omitempty"`       // 薪酬挂钩, of an employer that examines
+	PilotRecognised Known `json:"pilot_recognised,omitempty"` // 试点认定, of an employer that examines
+	TaskListed      Known `json:"task_listed,omitempty"`      // its institution stood on a 承接名单 on the day of the exam
+}
+
+// Known is yes, no, or empty when the register does not know.
+type Known string
+
+// KnownIf is yes or no.
+func KnownIf(yes bool) Known {
+	if yes {
+		return Yes
+	}
+	return No
+}
+
+// Person is what the rules need of a person besides facts, as the document says it.
+type Person struct {
+	Born standards.Date // empty: the document does not say
+	Sex  Sex            // empty: the document does not say
+}
+
+// Sex decides about bounds of age where a text has two.
+type Sex string
+
+// The sexes, as an identity number has them.
+const (
+	Female Sex = "female"
+	Male   Sex = "male"
+)
+
+// SubjectKind is what a claim is made for.
+type SubjectKind string
+
+// The subjects. All but the first are claims without a certificate.
+const (
+	ForCertificate  SubjectKind = ""                // the certificate
+	ForPreJob       SubjectKind = "pre_job"         // 岗前培训, once
+	ForWorkMonths   SubjectKind = "work_months"     // 以工代训, by month
+	ForApprentice   SubjectKind = "apprentice_year" // 新型学徒制, by year
+	ForGraduate     SubjectKind = "graduate"        // 院校毕业生就业, by person
+	ForStudy        SubjectKind = "advanced_study"  // 技师、高级技师研修
+	ForTrainingOnly SubjectKind = "training"        // other training without a certificate
+)
+
+// Subject says what a claim without a certificate is for.
+type Subject struct {
+	Kind       SubjectKind     `json:"kind,omitempty"`
+	From       standards.Date  `json:"from,omitempty"`  // first day of the training or work
+	To         standards.Date  `json:"to,omitempty"`    // last day
+	Units      int             `json:"units,omitempty"` // months of ForWorkMonths, years of ForApprentice; else 1
+	Occupation string          `json:"occupation,omitempty"`
+	Trade      string          `json:"trade,omitempty"`
+	Level      standards.Level `json:"level,omitempty"`
+	Course     string          `json:"course,omitempty"`   // the payer's own number of the class 开班编号
+	Employer   string          `json:"employer,omitempty"` // 统一社会信用代码
+}
+
+// Channel is how a claim comes to the payer's system.
+type Channel string
+
+// The channels. Empty is the system.
+const (
+	BySystem Channel = "system" // 系统申领
+	ByFile   Channel = "file"   // 人工报盘
+	ByHand   Channel = "manual" // 手工办理
+)
+
+// An Exception is an approval, on record, that a rule which its text makes only
+// in principle 原则上, or the rule about channels, need not hold for one claim.
+type Exception struct {
+	Rule      string         `json:"rule"`     // id of the rule
+	Document  string         `json:"document"` // 批准文号
+	Approver  string         `json:"approver"` // who approved, an office, nothing personal
+	On        standards.Date `json:"on"`
+	Reference string         `json:"reference,omitempty"`
+}
+
+// Job is an occupation of one edition of the classification 职业分类大典.
+type Job struct {
+	Edition string // 1999, 2015, 2022
+	Code    string
+	Name    string // may be empty
+}
+
+// Equivalence says which occupations count as the same across editions. Digest
+// is the SHA-256 of its table, hexadecimal, so that a decision can be recomputed.
+type Equivalence interface {
+	Same(a, b Job) bool
+	Digest() string
 }
 
 // Input is everything a decision rests on. Facts, certificates and claims are
@@ -33,6 +126,13 @@ type Input struct {
 	Others      []Certificate // the person's other certificates
 	Claims      []PastClaim   // the person's claims, without the one being decided
 	Facts       Facts
+
+	Applied     standards.Date // the day the person applied; zero: Received
+	Subject     Subject        // zero: the certificate
+	Person      Person
+	Channel     Channel // zero: by the system
+	Exceptions  []Exception
+	Equivalence Equivalence // nil: occupations are the same when edition and code are
 }
 
 // Outcome is the answer in one word.
@@ -133,4 +233,11 @@ type Decision struct {
 	Calculation []Text         `json:"calculation"`
 	OnceKey     string         `json:"once_key"`
 	Unknown     []Gap          `json:"unknown"` // what the policy's text does not say
+
+	Excepted    []Failure `json:"excepted,omitempty"`         // rules that fail and are covered by an approved exception
+	Scarce      bool      `json:"scarce,omitempty"`           // counted as scarce: store it in [PastClaim.Scarce]
+	Units       int       `json:"units,omitempty"`            // months or years paid for, of a claim without a certificate
+	PayTo       string    `json:"pay_to,omitempty"`           // person, enterprise or institution
+	AdvanceMost Fen       `json:"advance_most_fen,omitempty"` // what may be paid ahead 先行拨付
+	Equivalence string    `json:"equivalence,omitempty"`      // digest of the table of same occupations that was used
 }

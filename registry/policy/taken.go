@@ -98,10 +98,10 @@ func (e *evaluation) bar(r Rule, why Reason, limit int, match func(PastClaim) bo
 		if !match(c) {
 			continue
 		}
-		switch StateAt(c.State, c.Expires, e.in.Now) {
-		case Reserved, Confirmed, Duplicate:
+		switch StateAt(c.State, c.Expires, e.in.Now).Counts() {
+		case CountsYes:
 			sure, all = append(sure, c), append(all, c)
-		case Refunded:
+		case CountsByRefund:
 			if e.p.Refund == nil {
 				all = append(all, c)
 			} else if !e.p.Refund.RestoresRight {
