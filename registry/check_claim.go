@@ -74,10 +74,11 @@ type decided struct {
 // material is what a decision rests on, as read at one moment. Deciding from it
 // touches no store, so that one claim and a whole file of them are decided alike.
 type material struct {
-	size        uint64 // of the audit log
-	certificate Certificate
-	held        []holding // all of the holder's public certificates, the claimed one included
-	claims      []Claim   // all of the holder's, in the order of the log
+	size        uint64      // of the audit log
+	person      PersonID    // who claims
+	certificate Certificate // what for; none for a claim without a certificate
+	held        []holding   // all of the holder's public certificates, the claimed one included
+	claims      []Claim     // all of the holder's, in the order of the log
 	policy      policy.Policy
 	facts       policy.Facts // the payer's, completed by what the register knows
 	unqueryable bool         // its region counts the national query, which does not have it yet
@@ -131,10 +132,11 @@ func (r *Registry) gatherClaim(rd kv.Reader, by Actor, q claimQuery, received st
 	if err != nil || m.certificate.Number == "" {
 		return m, false, err
 	}
+	m.person = m.certificate.Person
 	if m.policy, err = r.policyFor(by, q, m.certificate, received); err != nil {
 		return m, false, err
 	}
-	if m.claims, err = personClaims(rd, m.certificate.Person); err != nil {
+	if m.claims, err = personClaims(rd, m.person); err != nil {
 		return m, false, err
 	}
 	m.unqueryable, m.facts, err = r.nationalFacts(rd, m.policy, m.certificate, q.facts, now)

@@ -86,7 +86,7 @@ type claimDecided struct {
 // recordClaim stores a decision as the person's next claim, seals what it rests
 // on and logs it.
 func (r *Registry) recordClaim(tx kv.Tx, by Actor, d decided, c Claim) (Claim, error) {
-	seq, err := counter(tx, counterClaims(d.certificate.Person), 1)
+	seq, err := counter(tx, counterClaims(d.person), 1)
 	if err != nil {
 		return c, err
 	}
@@ -122,7 +122,7 @@ func (r *Registry) recordClaim(tx kv.Tx, by Actor, d decided, c Claim) (Claim, e
 // fill takes over what was decided. A refusal ends where it begins.
 func (c Claim) fill(d decided, seq int, basis []byte) Claim {
 	cert, decision := claimed(d.certificate, d.certificate.Status), d.basis.Decision
-	c.Person, c.Seq, c.Basis = d.certificate.Person, seq, basis
+	c.Person, c.Seq, c.Basis = d.person, seq, basis
 	c.Policy, c.PolicyVersion, c.PolicyDigest, c.Fund = d.policy.ID, d.policy.Version, d.policy.Digest, d.policy.Fund
 	c.Certificate, c.CertificateVersion = cert.Number, d.certificate.Versions
 	c.Occupation, c.Edition, c.Trade, c.Level = cert.Occupation, cert.Edition, cert.Trade, cert.Level
