@@ -104,7 +104,7 @@ func (c *check) say(problem string) { c.problem("%s", problem) }
 func (c *check) indexes() error {
 	for _, table := range []func(kv.Reader, func(string)) error{
 		accounts.Check, apiKeys.Check, institutions.Check, filings.Check, decisions.Check, occupations.Check, sessions.Check,
-		candidates.Check, roster.Check, appeals.Check, batches.Check, certificates.Check, versions.Check, appointments.Check, apprentices.Check, claims.Check, requests.Check, norms.Check, signDays.Check, signPeople.Check, reviews.Check, examDays.Check, draws.Check, drawPopulations.Check, inspections.Check, applications.Check, caseRecords.Check, publications.Check, creditEvents.Check, creditSums.Check, creditReviews.Check, stars.Check, taskLists.Check, taskEntries.Check, integrityFiles.Check, examinerCards.Check, examinerTies.Check, arrangements.Check, arrangementsPast.Check, supervisionReports.Check, massChanges.Check, correctionRequests.Check, pastRuns.Check, pastPages.Check, nationalUploads.Check, nationalFiles.Check, nationalRows.Check, publishedStatuses.Check, leases.Check, askedRecords.Check, signIns.Check, sessionPhotos.Check, blankRuns.Check, blankStocks.Check, blankUses.Check, blankApplications.Check, destructions.Check, stocktakings.Check, prints.Check, printed.Check, printJobs.Check, handouts.Check,
+		candidates.Check, roster.Check, appeals.Check, batches.Check, certificates.Check, versions.Check, appointments.Check, apprentices.Check, claims.Check, laws.Check, requests.Check, norms.Check, signDays.Check, signPeople.Check, reviews.Check, examDays.Check, draws.Check, drawPopulations.Check, inspections.Check, applications.Check, caseRecords.Check, publications.Check, creditEvents.Check, creditSums.Check, creditReviews.Check, stars.Check, taskLists.Check, taskEntries.Check, integrityFiles.Check, examinerCards.Check, examinerTies.Check, arrangements.Check, arrangementsPast.Check, supervisionReports.Check, massChanges.Check, correctionRequests.Check, pastRuns.Check, pastPages.Check, nationalUploads.Check, nationalFiles.Check, nationalRows.Check, publishedStatuses.Check, leases.Check, askedRecords.Check, signIns.Check, sessionPhotos.Check, blankRuns.Check, blankStocks.Check, blankUses.Check, blankApplications.Check, destructions.Check, stocktakings.Check, prints.Check, printed.Check, printJobs.Check, handouts.Check,
 	} {
 		if err := table(c.rd, c.say); err != nil {
 			return err
@@ -432,6 +432,9 @@ func (c *check) log() error {
 }
 
 func (c *check) claims() error {
+	if err := checkLaws(c.rd, c.say); err != nil {
+		return err
+	}
 	n, err := c.r.checkClaims(c.rd, c.say)
 	c.report.Claims = n
 	return err

@@ -40,6 +40,8 @@ type ClaimAnswer struct {
 	Claim    *ClaimView       `json:"claim,omitempty"` // when one was recorded
 	// TreeSize is the size of the audit log that the answer rests on.
 	TreeSize uint64 `json:"tree_size"`
+	// Signed is the answer as a compact JWS, when it was asked for.
+	Signed string `json:"signed,omitempty"`
 }
 
 // CheckClaim says whether a claim could be reserved now, with every failing

@@ -95,9 +95,9 @@ func (p replay) run() error {
 	if !sound {
 		p.problem("rests on a sealed basis other than the one it was recorded with")
 	}
-	law, err := p.r.cfg.Policies.Policy(c.Policy, c.PolicyVersion)
-	if err != nil || law.Digest != c.PolicyDigest {
-		p.problem("cannot be replayed: policy %s version %d is not the one it was decided by", c.Policy, c.PolicyVersion)
+	law, err := p.r.policyOf(p.rd, c)
+	if err != nil {
+		p.problem("cannot be replayed: %v", err)
 		return nil
 	}
 	p.decision(law, basis)
@@ -131,8 +131,9 @@ func (p replay) logged() error {
 	return nil
 }
 
-// decision evaluates the claim anew.
-func (p replay) decision(law policy.Policy, basis claimBasis) {
+// input is what the claim was decided on, as it was known before its entry of the
+// log. Besides problems it reports nothing.
+func (p replay) input(law policy.Policy, basis claimBasis) policy.Input {
 	c, index := p.claim, p.claim.LogIndex
 	in := policy.Input{Now: c.Reserved, Received: basis.Received, Payer: c.Payer}
 	for _, h := range p.held {
@@ -151,7 +152,13 @@ func (p replay) decision(law policy.Policy, basis claimBasis) {
 		p.problem("was decided with certificates that are not the person's")
 	}
 	in.Claims, in.Facts = pastClaims(law, p.claimsBefore(index), c.ID, basis.Facts)
-	got := law.Evaluate(in)
+	return in
+}
+
+// decision evaluates the claim anew.
+func (p replay) decision(law policy.Policy, basis claimBasis) {
+	c := p.claim
+	got := law.Evaluate(p.input(law, basis))
 	switch {
 	case got.Outcome != c.Outcome:
 		p.problem("was answered %s, the rules say %s %v", c.Outcome, got.Outcome, reasonsOf(got))
@@ -163,6 +170,8 @@ func (p replay) decision(law policy.Policy, basis claimBasis) {
 	}
 	if d := basis.Decision; d.Outcome != c.Outcome || d.Amount != c.Amount || d.Digest != c.PolicyDigest {
 		p.problem("differs from its sealed decision")
+	} else if !sameDecision(d, got) {
+		p.problem("was answered with other words than deciding it anew gives")
 	}
 }
 

@@ -91,9 +91,9 @@ func (c Claim) Confirm(pay Payment, taken []policy.Failure, by Actor, now time.T
 // takenFrom is what stands against a claim whose reservation has ended: what the
 // rules that rest on claims and holdings find among the person's other claims.
 func (r *Registry) takenFrom(rd kv.Reader, c Claim, now time.Time) ([]policy.Failure, error) {
-	p, err := r.cfg.Policies.Policy(c.Policy, c.PolicyVersion)
+	p, err := r.policyOf(rd, c)
 	if err != nil {
-		return nil, fmt.Errorf("policy of claim %s: %v", c.ID, err) // not the caller's mistake
+		return nil, err
 	}
 	basis, _, err := r.claimBasis(rd, c)
 	if err != nil {

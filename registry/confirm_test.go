@@ -231,7 +231,7 @@ func TestCheckFindsClaimsThatShouldHaveBeenRefused(t *testing.T) {
 		}, "sealed basis"},
 		"another policy": {func(e *claimEnv, first, _ *registry.ClaimView) {
 			e.tamper(first.ID, func(r map[string]any) { r["policy_digest"] = "0" })
-		}, "not the one it was decided by"},
+		}, "neither in use nor kept"},
 		"a payment twice, made one that had the right": {func(e *claimEnv, first, _ *registry.ClaimView) {
 			if _, err := e.ReleaseClaim(ctx, e.kunshan, first.ID, "x"); err != nil {
 				e.T.Fatal(err)

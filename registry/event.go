@@ -55,6 +55,7 @@ const (
 	MassEndedEvent       EventKind = "mass_change_ended"
 	CorrectionProposed   EventKind = "correction_proposed"
 	CorrectionDecided    EventKind = "correction_decided"
+	LawRecorded          EventKind = "law_recorded"
 	ClaimReserved        EventKind = "claim_reserved"
 	ClaimRefused         EventKind = "claim_refused"
 	ClaimConfirmed       EventKind = "claim_confirmed"

@@ -36,9 +36,9 @@ type RefundRecord struct {
 // Conflict: nothing was paid, or another refund was recorded.
 func (r *Registry) RefundClaim(ctx context.Context, by Actor, id string, in Refund) (ClaimView, error) {
 	out, err := r.changeClaim(ctx, by, id, ClaimRefunded, func(tx kv.Tx, c Claim) (Claim, bool, error) {
-		p, err := r.cfg.Policies.Policy(c.Policy, c.PolicyVersion)
+		p, err := r.policyOf(tx, c)
 		if err != nil {
-			return c, false, fmt.Errorf("policy of claim %s: %v", c.ID, err) // not the caller's mistake
+			return c, false, err
 		}
 		return c.PayBack(in, p.Refund, by, tx.Now())
 	})

@@ -63,7 +63,7 @@ func (r *Registry) ReserveClaim(ctx context.Context, by Actor, req ClaimRequest)
 		}
 		view := c.View(tx.Now())
 		out.Claim = &view
-		return nil
+		return r.recordLaw(tx, by, lawOfPolicy(d.policy))
 	})
 	if err != nil {
 		return ClaimAnswer{}, fmt.Errorf("reserve claim: %w", err)

@@ -52,6 +52,7 @@ import (
 //	appointments             id                               Appointment
 //	apprentices              id                               Apprentice
 //	claims                   person, seq                      Claim
+//	laws                     digest                           Law
 //	sign_days                institution, date                signs.Day
 //	sign_people              person                           signPerson
 //	reviews                  id                               signs.Review
@@ -134,6 +135,7 @@ const (
 	tableAppointments     kv.Table = "appointments"
 	tableApprentices      kv.Table = "apprentices"
 	tableClaims           kv.Table = "claims"
+	tableLaws             kv.Table = "laws"
 	tableSignDays         kv.Table = "sign_days"
 	tableSignPeople       kv.Table = "sign_people"
 	tableReviews          kv.Table = "reviews"
@@ -417,6 +419,10 @@ var (
 			{Table: indexClaimsByReference, Unique: true, Keys: func(c Claim) [][]byte { return [][]byte{kv.Key(c.Payer, c.Reference)} }},
 			{Table: indexClaimsByCertificate, Keys: func(c Claim) [][]byte { return [][]byte{kv.Key(c.Certificate, c.ID)} }},
 		},
+	}
+	laws = kv.Records[Law]{
+		Table: tableLaws,
+		Key:   func(l Law) []byte { return kv.Key(l.Digest) },
 	}
 	appointments = kv.Records[Appointment]{
 		Table: tableAppointments,

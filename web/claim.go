@@ -1,6 +1,10 @@
 package web
 
-import "bajigong/registry"
+import (
+	"github.com/gofiber/fiber/v2"
+
+	"bajigong/registry"
+)
 
 // releaseRequest says why a reservation is given up.
 type releaseRequest struct {
@@ -8,6 +12,9 @@ type releaseRequest struct {
 }
 
 func (s *Server) checkClaim(c *call, in registry.ClaimRequest) (registry.ClaimAnswer, error) {
+	if c.fiber.Query("signed") == "yes" {
+		return s.reg.SignedCheck(c.ctx, c.by, in)
+	}
 	return s.reg.CheckClaim(c.ctx, c.by, in)
 }
 
@@ -54,4 +61,28 @@ func (s *Server) refundClaim(c *call, in registry.Refund) (registry.ClaimView, e
 		return registry.ClaimView{}, err
 	}
 	return s.reg.RefundClaim(c.ctx, c.by, id, in)
+}
+
+// typeStatement is the media type of a signed decision.
+const typeStatement = "application/jwt"
+
+func (s *Server) claimDecision(c *call) error {
+	id, err := c.param("id")
+	if err != nil {
+		return err
+	}
+	signed, err := s.reg.SignedDecision(c.ctx, c.by, id)
+	if err != nil {
+		return err
+	}
+	c.fiber.Set(fiber.HeaderContentType, typeStatement)
+	return c.fiber.SendString(signed)
+}
+
+func (s *Server) replayClaim(c *call, _ none) (registry.Replay, error) {
+	id, err := c.param("id")
+	if err != nil {
+		return registry.Replay{}, err
+	}
+	return s.reg.ReplayClaim(c.ctx, c.by, id)
 }

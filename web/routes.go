@@ -312,12 +312,16 @@ func certificateRoutes() []route {
 
 func claimRoutes() []route {
 	return keyedRoutes("claims", []route{
-		{Method: "POST", Path: "/api/v1/claims/check", Summary: "Say whether a claim could be reserved, with every failing rule", endpoint: api((*Server).checkClaim)},
+		{Method: "POST", Path: "/api/v1/claims/check", Query: []parameter{{Name: "signed", Description: "yes: the answer also as a compact JWS, signed by a key of /keys/decision.json"}},
+			Summary: "Say whether a claim could be reserved, with every failing rule", endpoint: api((*Server).checkClaim)},
 		{Method: "POST", Path: "/api/v1/claims", Summary: "Reserve a claim 锁定",
 			Description: "200 whether it is allowed, denied or held: outcome says which. The same reference and content gives the same answer, so no Idempotency-Key is needed.",
 			endpoint:    api((*Server).reserveClaim)},
 		{Method: "GET", Path: "/api/v1/claims", Query: paging, Summary: "The caller's own claims", endpoint: api((*Server).claims)},
 		{Method: "GET", Path: "/api/v1/claims/{id}", Summary: "One claim", endpoint: api((*Server).claim)},
+		{Method: "GET", Path: "/api/v1/claims/{id}/decision", Summary: "The decision on a claim, signed, to be kept with the payment's papers",
+			Description: "A compact JWS of type bajigong-decision+jwt, signed by a key of /keys/decision.json.", Answers: []answer{{200, typeStatement, "the signed decision"}}, endpoint: raw((*Server).claimDecision)},
+		{Method: "GET", Path: "/api/v1/claims/{id}/replay", Summary: "Decide a claim anew from what it rested on, and compare", endpoint: api((*Server).replayClaim)},
 		{Method: "POST", Path: "/api/v1/claims/{id}/confirm", Summary: "Record the payment 确认发放", endpoint: api((*Server).confirmClaim)},
 		{Method: "POST", Path: "/api/v1/claims/{id}/release", Summary: "Give a reservation up 解除锁定", endpoint: api((*Server).releaseClaim)},
 		{Method: "POST", Path: "/api/v1/claims/{id}/refund", Summary: "Record that the money came back 追回", endpoint: api((*Server).refundClaim)},

@@ -55,7 +55,7 @@ func Parse(file string, src []byte) (Policy, error) {
 	sum := sha256.Sum256(src)
 	d := decoder{p: p, ids: map[string]node{}, unknown: map[string]node{}}
 	out := d.policy(root)
-	out.Digest = hex.EncodeToString(sum[:])
+	out.Digest, out.Source = hex.EncodeToString(sum[:]), slices.Clone(src)
 	if err := p.err(); err != nil {
 		return Policy{}, err
 	}

@@ -70,6 +70,7 @@ type Policy struct {
 	Unknown      []Gap
 
 	Digest string // SHA-256 of the file, 64 hexadecimal digits
+	Source []byte // the file
 }
 
 // Document is the paper a policy is taken from.

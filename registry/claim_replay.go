@@ -1,0 +1,87 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"time"
+
+	"bajigong/internal/fail"
+	"bajigong/internal/kv"
+	"bajigong/registry/policy"
+)
+
+// Replay is a decision beside the same decision made anew.
+type Replay struct {
+	Claim string `json:"claim"`
+	// Same: both are the same, byte for byte, and nothing else was found.
+	Same     bool     `json:"same"`
+	Problems []string `json:"problems"`
+	// LogIndex is the entry of the audit log before which everything was taken as it stood.
+	LogIndex   uint64          `json:"log_index"`
+	Policy     string          `json:"policy"`
+	Version    int             `json:"policy_version"`
+	Digest     string          `json:"policy_digest"`
+	Recorded   policy.Decision `json:"recorded"`
+	Recomputed policy.Decision `json:"recomputed"`
+}
+
+// ReplayClaim decides a recorded claim anew: by the text of the policy that was in
+// force for it, from the certificates and claims of the person as they stood
+// before its entry of the audit log, and from the facts sealed with it. It is for
+// its payer and for auditors of its region.
+func (r *Registry) ReplayClaim(ctx context.Context, by Actor, id string) (out Replay, err error) {
+	err = r.view(ctx, func(rd kv.Reader, _ time.Time) error {
+		c, err := claimFor(rd, by, ReadClaim, id)
+		if err != nil {
+			return err
+		}
+		if c.Imported != nil {
+			return fail.New(fail.Conflict, "not_decided", "claim %s was paid before it came here; nothing was decided", c.ID).
+				In("申领 %s 为导入的历史发放记录，本系统未作决定", c.ID)
+		}
+		out = Replay{Claim: c.ID, Problems: []string{}, LogIndex: c.LogIndex, Policy: c.Policy, Version: c.PolicyVersion, Digest: c.PolicyDigest}
+		p, basis, law, err := r.replayOf(rd, c, func(problem string) { out.Problems = append(out.Problems, problem) })
+		if err != nil {
+			return err
+		}
+		out.Recorded, out.Recomputed = basis.Decision, law.Evaluate(p.input(law, basis))
+		if !sameDecision(out.Recorded, out.Recomputed) {
+			out.Problems = append(out.Problems, "recomputing it does not give the recorded decision")
+		}
+		out.Same = len(out.Problems) == 0
+		return nil
+	})
+	return out, err
+}
+
+// replayOf loads what a claim is replayed from.
+func (r *Registry) replayOf(rd kv.Reader, c Claim, report func(string)) (p replay, basis claimBasis, law policy.Policy, err error) {
+	basis, sound, err := r.claimBasis(rd, c)
+	if err != nil {
+		return p, basis, law, err
+	}
+	if !sound {
+		report("it rests on a sealed basis other than the one it was recorded with")
+	}
+	if law, err = r.policyOf(rd, c); err != nil {
+		return p, basis, law, err
+	}
+	p = replay{r: r, rd: rd, claim: c, report: report}
+	if p.all, err = personClaims(rd, c.Person); err != nil {
+		return p, basis, law, err
+	}
+	p.held, err = r.holdings(rd, c.Person)
+	return p, basis, law, err
+}
+
+// sameDecision reports whether deciding a claim anew gives its recorded decision
+// to the byte.
+func sameDecision(a, b policy.Decision) bool {
+	x, err := json.Marshal(a)
+	if err != nil {
+		return false
+	}
+	y, err := json.Marshal(b)
+	return err == nil && bytes.Equal(x, y)
+}
