@@ -28,6 +28,7 @@ var embedded = []struct {
 	{"credentials/paper/data/*/*.yaml", ruleFile},
 	{"standards/eligibility/data/*.yaml", ruleFile},
 	{"registry/policy/policies/*.yaml", policyFile},
+	{"registry/policy/cases/*.yaml", nil}, // trials of the policies, no rules
 	{"registry/policy/regions.yaml", headed("GB/T 2260")},
 	{"standards/data/holidays.txt", headed("notices of the General Office of the State Council")},
 	{"standards/data/catalogue.json", catalogueFile},
@@ -172,7 +173,8 @@ func policyFile(_ string, src []byte) []string {
 		return []string{"does not say whether it is a sample"}
 	}
 	cited := func(m map[string]any) bool { return filled(m["clause"]) || sourced(m) }
-	return unsourced(file, "", false, cited, []string{"id", "version", "region", "parent", "fund", "name", "document", "sample", "note", "decided_by", "unknown"})
+	return unsourced(file, "", false, cited, []string{"id", "version", "region", "parent", "fund", "name", "document", "sample", "note", "decided_by", "unknown",
+		"language", "money", "framework", "under"})
 }
 
 // headed returns a check that the comment at the head of a file names something.
@@ -265,7 +267,7 @@ func unsourcedValue(v any, at string, covered bool, has func(map[string]any) boo
 		}
 		return out
 	case string:
-		if v == "unknown" || v == "none" { // the text does not say, or says nothing: no rule is set
+		if v == "unknown" || v == "none" || v == "catalogue" { // the text does not say, says nothing, or the rule stands elsewhere in the file
 			return nil
 		}
 	case nil:

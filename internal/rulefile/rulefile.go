@@ -17,6 +17,7 @@ package rulefile
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"regexp"
@@ -25,7 +26,6 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 
 	"bajigong/internal/fail"
 )
@@ -72,31 +72,21 @@ func Parse[T File](name string, src []byte) (out T, err error) {
 		var none T
 		return none, fail.New(fail.Invalid, "rulefile_invalid", "%s: %s", name, en).In("%s：%s", name, zh)
 	}
-	if len(src) > MaxBytes {
-		return wrong("文件超过 1 MB", "the file is larger than 1 MB")
+	tree, err := Tree(src, Bounds{Bytes: MaxBytes, Depth: maxDepth})
+	if refused := (*Refused)(nil); errors.As(err, &refused) {
+		return wrong(refused.words())
 	}
-	// The parser is foreign code that recurses over what an operator gave us: if
-	// it panics, the file is refused like any other that cannot be read.
+	aliases := &aliasFinder{}
+	ast.Walk(aliases, tree)
+	if aliases.found {
+		return wrong("不得使用锚点和别名", "anchors and aliases are not allowed")
+	}
+	// The decoder is the same foreign code as the parser: see [Tree].
 	defer func() {
 		if r := recover(); r != nil {
 			out, err = wrong("无法按 YAML 读取", "cannot be read as YAML")
 		}
 	}()
-	if tooDeep(src) {
-		return wrong("嵌套过深", "nested too deeply")
-	}
-	tree, err := parser.ParseBytes(src, 0)
-	if err != nil {
-		return wrong("不是有效的 YAML："+oneLine(err), "not YAML: "+oneLine(err))
-	}
-	if len(tree.Docs) != 1 || tree.Docs[0].Body == nil {
-		return wrong("应恰好有一份 YAML 文档", "exactly one YAML document is expected")
-	}
-	aliases := &aliasFinder{}
-	ast.Walk(aliases, tree.Docs[0].Body)
-	if aliases.found {
-		return wrong("不得使用锚点和别名", "anchors and aliases are not allowed")
-	}
 	if err := yaml.NewDecoder(bytes.NewReader(src), yaml.Strict()).Decode(&out); err != nil {
 		return wrong(oneLine(err), oneLine(err))
 	}
@@ -126,26 +116,23 @@ func Parse[T File](name string, src []byte) (out T, err error) {
 // maxDepth is how deep brackets or lines may nest; the parser recurses.
 const maxDepth = 32
 
-func tooDeep(src []byte) bool {
-	depth := 0
-	for line := range strings.Lines(string(src)) {
-		body := strings.TrimLeft(line, " -?:\t")
-		if len(line)-len(body) > 4*maxDepth {
-			return true
-		}
-		for _, c := range body {
-			switch c {
-			case '[', '{':
-				depth++
-			case ']', '}':
-				depth = max(depth-1, 0)
-			}
-			if depth > maxDepth {
-				return true
-			}
-		}
+// words says a refusal.
+func (r *Refused) words() (zh, en string) {
+	switch r.Why {
+	case TooLarge:
+		return "文件超过 1 MB", "the file is larger than 1 MB"
+	case TooDeep:
+		return "嵌套过深", "nested too deeply"
+	case Documents:
+		return "应恰好有一份 YAML 文档", "exactly one YAML document is expected"
+	case Broken:
+		return "无法按 YAML 读取", "cannot be read as YAML"
 	}
-	return false
+	at := ""
+	if r.Line > 0 {
+		at = fmt.Sprintf("[%d] ", r.Line)
+	}
+	return "不是有效的 YAML：" + at + r.Said, "not YAML: " + at + r.Said
 }
 
 func oneLine(err error) string {

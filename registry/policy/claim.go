@@ -144,6 +144,7 @@ type PastClaim struct {
 	From     standards.Date `json:"from,omitempty"` // of a claim without a certificate
 	To       standards.Date `json:"to,omitempty"`
 	Units    int            `json:"units,omitempty"`
+	Course   string         `json:"course,omitempty"`   // the payer's own number of the class 开班编号
 	Scarce   bool           `json:"scarce,omitempty"`   // it was counted as scarce
 	Received standards.Date `json:"received,omitempty"` // the day it was received; empty: the day of At
 	Issued   standards.Date `json:"issued,omitempty"`   // of its certificate

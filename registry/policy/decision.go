@@ -167,6 +167,7 @@ const (
 	HigherPaidReason      Reason = "higher_level_claimed"
 	HigherHeldReason      Reason = "higher_level_held"
 	FrequencyReached      Reason = "frequency_reached"
+	NotDeciding           Reason = "policy_is_framework"
 )
 
 // The reasons for which a claim is held.
@@ -175,6 +176,7 @@ const (
 	FactUnusable       Reason = "fact_unusable"
 	CertificateLacks   Reason = "certificate_incomplete"
 	CertificatePending Reason = "certificate_pending"
+	WindowNotOpen      Reason = "window_not_open"
 )
 
 // A Failure is a rule that fails: the rule's own sentence, and in Detail the

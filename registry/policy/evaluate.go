@@ -12,18 +12,33 @@ import (
 
 // Evaluate decides a claim under p. It evaluates every rule, whatever fails
 // before, and its answer does not depend on the order in which certificates and
-// claims are given.
+// claims are given. A framework decides nothing and refuses every claim.
 func (p Policy) Evaluate(in Input) Decision {
-	e := newEvaluation(p, in)
+	e := newEvaluation(&p, in)
+	if p.Framework {
+		e.fail(p.Effective.Rule, NotDeciding, Text{"本政策为框架性规定，由下级政策执行", "this policy is a framework; the policies below it decide"})
+		return e.decision()
+	}
 	e.inForce()
-	e.certificate()
-	e.kind()
-	e.mode()
-	e.institution()
-	e.place()
-	e.window()
+	e.subject()
+	if p.forCertificate() {
+		e.certificate()
+		e.kind()
+		e.mode()
+		e.institution()
+	}
+	e.supervision()
+	if p.forCertificate() {
+		e.queryable()
+		e.place()
+		e.window()
+	}
+	e.groups()
+	e.ages()
 	e.facts()
 	e.amount()
+	e.payment()
+	e.channel()
 	e.takenByClaims()
 	return e.decision()
 }
@@ -34,15 +49,17 @@ func (p Policy) Evaluate(in Input) Decision {
 // day of receipt, so that it counts in the year it was decided for, and the other
 // claims without it.
 func (p Policy) Taken(in Input) []Failure {
-	e := newEvaluation(p, in)
+	e := newEvaluation(&p, in)
 	e.takenByClaims()
+	e.except()
 	return e.failing
 }
 
 type evaluation struct {
-	p        Policy
+	p        *Policy
 	in       Input
 	received standards.Date
+	applied  standards.Date
 	on       standards.Date // deciding date; zero when it is not known
 	claims   []PastClaim
 	others   []Certificate
@@ -51,21 +68,35 @@ type evaluation struct {
 	missing     []Missing
 	fen         Fen
 	calculation []Text
+	excepted    []Failure
+	payTo       Payee
+	advance     Fen
+
+	scarceAsked, isScarce, scarceKnown bool // by scarceListed
 }
 
-func newEvaluation(p Policy, in Input) *evaluation {
-	e := &evaluation{p: p, in: in, received: in.Received}
+func newEvaluation(p *Policy, in Input) *evaluation {
+	e := &evaluation{p: p, in: in, received: in.Received, applied: in.Applied}
 	if !e.received.Valid() {
 		e.received = standards.DateOf(in.Now)
 	}
+	if !e.applied.Valid() {
+		e.applied = e.received
+	}
+	if !p.forCertificate() {
+		s := in.Subject
+		e.in.Certificate = Certificate{Occupation: s.Occupation, Trade: s.Trade, Level: s.Level}
+	}
+	e.in.Certificate.Trade = cleanTrade(e.in.Certificate.Trade)
 	if !e.in.Certificate.Issued.Valid() {
 		e.in.Certificate.Issued = ""
 	}
-	e.on = e.received
-	if p.DecidedBy == ByIssue {
+	switch e.on = e.received; p.DecidedBy {
+	case ByIssue:
 		e.on = e.in.Certificate.Issued
+	case ByApplication:
+		e.on = e.applied
 	}
-	e.in.Certificate.Trade = cleanTrade(in.Certificate.Trade)
 	e.claims = slices.Clone(in.Claims)
 	for i := range e.claims {
 		e.claims[i].Trade = cleanTrade(e.claims[i].Trade)
@@ -73,8 +104,9 @@ func newEvaluation(p Policy, in Input) *evaluation {
 	slices.SortFunc(e.claims, func(a, b PastClaim) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID))
 	})
+	mine := cleanNumber(e.in.Certificate.Number)
 	for _, c := range in.Others {
-		if cleanNumber(c.Number) != cleanNumber(in.Certificate.Number) {
+		if cleanNumber(c.Number) != mine {
 			c.Trade = cleanTrade(c.Trade)
 			e.others = append(e.others, c)
 		}
@@ -85,13 +117,25 @@ func newEvaluation(p Policy, in Input) *evaluation {
 	return e
 }
 
+// dateAt is the date a rule speaks of; empty when it is not known.
+func (e *evaluation) dateAt(at FactDate) standards.Date {
+	switch at {
+	case AtIssue, AtIssueMonth:
+		return e.in.Certificate.Issued
+	case AtApplication:
+		return e.applied
+	}
+	return e.received
+}
+
 func (e *evaluation) decision() Decision {
+	e.except()
 	d := Decision{
 		Policy: e.p.ID, Version: e.p.Version, Digest: e.p.Digest, Document: e.p.Document.Number, Sample: e.p.Sample,
 		On: e.on, Year: e.received.Year(), Outcome: Allow,
 		Failing: append([]Failure{}, e.failing...), Missing: append([]Missing{}, e.missing...),
 		Amount: e.fen, Calculation: append([]Text{}, e.calculation...),
-		OnceKey: e.onceKey(), Unknown: append([]Gap{}, e.p.Unknown...),
+		OnceKey: e.onceKey(), Unknown: append([]Gap{}, e.p.Unknown...), Excepted: e.excepted,
 	}
 	switch {
 	case len(d.Failing) > 0:
@@ -99,7 +143,41 @@ func (e *evaluation) decision() Decision {
 	case len(d.Missing) > 0:
 		d.Outcome = Hold
 	}
+	if e.in.Equivalence != nil {
+		d.Equivalence = e.in.Equivalence.Digest()
+	}
+	if e.p.Language != 2 {
+		return d
+	}
+	d.Scarce, d.PayTo = e.isScarce && e.scarceKnown, string(e.payTo)
+	if e.p.Subject != nil {
+		d.Units = e.units()
+	}
+	if d.Outcome != Deny {
+		d.AdvanceMost = e.advance
+	}
 	return d
+}
+
+// except sets aside the failures that an approved exception covers.
+func (e *evaluation) except() {
+	if len(e.in.Exceptions) == 0 {
+		return
+	}
+	today := standards.DateOf(e.in.Now)
+	e.failing = slices.DeleteFunc(e.failing, func(f Failure) bool {
+		if !e.p.Exceptable(f.Rule) || !slices.ContainsFunc(e.in.Exceptions, func(x Exception) bool { return x.Rule == f.Rule && x.Stands(today) }) {
+			return false
+		}
+		e.excepted = append(e.excepted, f)
+		return true
+	})
+}
+
+// Stands reports whether an exception is complete, its document, approver and
+// day, and was approved by the given day.
+func (x Exception) Stands(on standards.Date) bool {
+	return strings.TrimSpace(x.Document) != "" && strings.TrimSpace(x.Approver) != "" && x.On.Valid() && x.On <= on
 }
 
 func (e *evaluation) fail(r Rule, why Reason, detail Text, blocks ...Block) {
@@ -116,18 +194,23 @@ func (e *evaluation) hold(r Rule, fact string, why Reason, say Text) {
 
 // lacks holds the claim because a member of the certificate is not known.
 func (e *evaluation) lacks(r Rule, member, zh, en string) {
+	if !e.p.forCertificate() {
+		e.lacksSubject(r, member, zh, en)
+		return
+	}
 	e.hold(r, "certificate."+member, CertificateLacks, textf("请补充证书的%s", zh)("supply the certificate's %s", en))
 }
 
 // fact returns the value of an outside fact, or holds the claim.
 func (e *evaluation) fact(r Rule, k FactKind) (string, bool) {
 	f, given := e.in.Facts[k]
-	name := k.Name()
 	if !given {
+		name := k.Name()
 		e.hold(r, string(k), FactMissing, textf("请补充：%s（值、来源、时间、凭据编号）", name.ZH)("supply %s, with value, source, time and reference", name.EN))
 		return "", false
 	}
 	if why, bad := f.unusable(k, e.in.Now); bad {
+		name := k.Name()
 		e.hold(r, string(k), FactUnusable, textf("请补充：%s，所报内容%s", name.ZH, why.ZH)("supply %s again: it %s", name.EN, why.EN))
 		return "", false
 	}
@@ -157,11 +240,17 @@ func (e *evaluation) dateName() Text {
 	if e.p.DecidedBy == ByIssue {
 		return Text{"发证日期", "issued"}
 	}
+	if e.p.DecidedBy == ByApplication {
+		return Text{"申请日期", "applied"}
+	}
 	return Text{"受理日期", "received"}
 }
 
 func (e *evaluation) certificate() {
 	c, r := e.in.Certificate, e.p.Certificate
+	if r.ID == "" { // a framework only
+		return
+	}
 	say, known := certificateStates[c.State]
 	switch {
 	case c.State == CertificateValid:
@@ -191,6 +280,9 @@ func (e *evaluation) certificate() {
 
 func (e *evaluation) kind() {
 	r, k := e.p.Kinds, e.in.Certificate.Kind
+	if r.ID == "" { // the text does not say
+		return
+	}
 	if k == "" {
 		e.lacks(r.Rule, "kind", "种类", "kind")
 	} else if !slices.Contains(r.Allowed, k) {
@@ -206,17 +298,6 @@ func (e *evaluation) mode() {
 		e.lacks(r.Rule, "mode", "取得方式", "mode of acquisition")
 	case slices.Contains(r.Excluded, m) || len(r.Allowed) > 0 && !slices.Contains(r.Allowed, m):
 		e.fail(r.Rule, ModeNotCovered, textf("取得方式为%s", m.Name().ZH)("acquired by %s", m.Name().EN))
-	}
-}
-
-func (e *evaluation) institution() {
-	r, class := e.p.Institutions, e.in.Certificate.InstitutionClass
-	switch {
-	case r == nil:
-	case class == "":
-		e.lacks(r.Rule, "institution_class", "评价机构类别", "institution's class")
-	case !slices.Contains(r.Classes, class):
-		e.fail(r.Rule, InstitutionNotCovered, textf("评价机构类别为 %s", class)("the institution's class is %s", class))
 	}
 }
 
@@ -236,101 +317,67 @@ func (e *evaluation) window() {
 	if r == nil || c.Issued == "" { // a missing date of issue is asked for by certificate()
 		return
 	}
-	if last := c.Issued.AddMonths(r.Months); e.received > last {
-		e.fail(r.Rule, OutsideWindow, textf("发证日期%s，最迟应于%s受理（含当日），实际受理日期%s", c.Issued.Chinese(), last.Chinese(), e.received.Chinese())(
-			"issued %s, to be received by %s, received %s", c.Issued, last, e.received))
+	on, what := e.received, Text{"受理", "received"}
+	if e.p.DecidedBy == ByApplication {
+		on, what = e.applied, Text{"申请", "applied for"}
 	}
-}
-
-func (e *evaluation) facts() {
-	for _, r := range e.p.Facts {
-		v, ok := e.fact(r.Rule, r.Fact)
-		if !ok {
-			continue
-		}
-		name, source := r.Fact.Name(), strings.TrimSpace(e.in.Facts[r.Fact].Source)
-		if r.Fact == NationallyQueryable && r.Want == Yes && v == No { // not yet is not never
-			e.hold(r.Rule, string(r.Fact), CertificatePending, textf("%s；请待其可查后再办（来源：%s）", certificateStates[CertificateNotQueryable].ZH, source)(
-				"%s; wait until it is found there, says %s", certificateStates[CertificateNotQueryable].EN, source))
-			continue
-		}
-		if r.Want != "" {
-			if v != r.Want {
-				e.fail(r.Rule, FactNotMet, textf("%s：%s（来源：%s）", name.ZH, yesNoZH(v), source)("%s: %s, says %s", name.EN, v, source))
-			}
-		} else if n, _ := count(v); n < r.AtLeast {
-			e.fail(r.Rule, FactNotMet, textf("%s：%d，要求至少 %d（来源：%s）", name.ZH, n, r.AtLeast, source)("%s: %d of at least %d, says %s", name.EN, n, r.AtLeast, source))
-		}
-	}
-}
-
-func (e *evaluation) amount() {
-	c := e.in.Certificate
-	if c.Level == 0 {
-		e.lacks(e.p.Amounts.Rule, "level", "等级", "level")
-		return
-	}
-	name := levelName(c.Level)
-	i := slices.IndexFunc(e.p.Amounts.Levels, func(l LevelAmount) bool { return l.Level == c.Level })
-	if i < 0 {
-		e.fail(e.p.Amounts.Rule, NoAmount, textf("%s无补贴标准", name.ZH)("no amount for this level, %s", name.EN))
-		return
-	}
-	base := e.p.Amounts.Levels[i].Fen
-	e.calculation = append(e.calculation, textf("%s基础标准 %s 元", name.ZH, base)("base amount for %s: %s yuan", name.EN, base))
-	s := e.p.Scarce
-	if s == nil {
-		e.fen = base
-		return
-	}
-	listed, known := e.scarce(s)
+	var last standards.Date
 	switch {
-	case !known:
-	case !listed:
-		e.fen = base
-	default:
-		e.fen, _ = base.raised(s.Percent) // Parse refuses figures that do not come out in whole fen
-		e.calculation = append(e.calculation, textf("基础 %s 元 × (1+%d%%) = %s 元", base, s.Percent, e.fen)("base %s yuan × (1+%d%%) = %s yuan", base, s.Percent, e.fen))
+	case r.Months > 0:
+		last = c.Issued.AddMonths(r.Months)
+	case r.Days > 0:
+		last = c.Issued.AddDays(r.Days)
 	}
-}
-
-// scarce reports whether the occupation is on the list of scarce ones, by the
-// policy's own list or by an outside fact.
-func (e *evaluation) scarce(s *Scarce) (listed, known bool) {
-	if s.List == nil {
-		v, ok := e.fact(s.Rule, ScarceListed)
-		return v == Yes, ok
+	if r.SameYear && on.Year() != c.Issued.Year() {
+		e.fail(r.Rule, OutsideWindow, textf("发证日期%s，应于当年%s，实际%s日期%s", c.Issued.Chinese(), what.ZH, what.ZH, on.Chinese())(
+			"issued %s, to be %s in the same year, %s %s", c.Issued, what.EN, what.EN, on))
 	}
-	if e.on == "" {
-		return false, false
+	if last != "" && on > last {
+		e.fail(r.Rule, OutsideWindow, textf("发证日期%s，最迟应于%s%s（含当日），实际%s日期%s", c.Issued.Chinese(), last.Chinese(), what.ZH, what.ZH, on.Chinese())(
+			"issued %s, to be %s by %s, %s %s", c.Issued, what.EN, last, what.EN, on))
 	}
-	if e.on < s.List.From || s.List.Until != "" && e.on > s.List.Until {
-		return false, true
+	if r.NotBeforeDays == 0 {
+		return
 	}
-	c := e.in.Certificate
-	return slices.ContainsFunc(s.List.Entries, func(x ScarceEntry) bool {
-		return x.Occupation == c.Occupation && (len(x.Trades) == 0 || slices.Contains(x.Trades, c.Trade))
-	}), true
+	if first := c.Issued.AddDays(r.NotBeforeDays); on < first {
+		e.hold(r.Rule, "received", WindowNotOpen, textf("发证日期%s，%s起方可%s；请届时再办", c.Issued.Chinese(), first.Chinese(), what.ZH)(
+			"issued %s; it may be %s from %s on", c.Issued, what.EN, first))
+	}
 }
 
 func (e *evaluation) onceKey() string {
-	c := e.in.Certificate
-	key := e.p.Once.Among.Name
-	for _, part := range e.p.Once.Same {
-		var v string
-		switch part {
-		case SameOccupation:
-			v = c.Edition + ":" + c.Occupation
-		case SameLevel:
-			if c.Level != 0 {
-				v = c.Level.Code()
-			}
-		case SameTrade:
-			v = c.Trade
-		}
-		key += "/" + string(part) + "=" + v
+	c := &e.in.Certificate
+	if e.p.Once.ID == "" {
+		return ""
 	}
-	return key
+	key := append(make([]byte, 0, 96), e.p.Once.Among.Name...)
+	put := func(part Sameness, values ...string) {
+		key = append(append(append(key, '/'), part...), '=')
+		for _, v := range values {
+			key = append(key, v...)
+		}
+	}
+	for _, part := range e.p.Once.Same {
+		switch s := &e.in.Subject; {
+		case part == SameOccupation && e.p.forCertificate():
+			put(part, c.Edition, ":", c.Occupation)
+		case part == SameOccupation:
+			put(part, c.Occupation)
+		case part == SameLevel && c.Level != 0:
+			put(part, c.Level.Code())
+		case part == SameTrade:
+			put(part, c.Trade)
+		case part == SameSubject:
+			put(part, string(s.Kind))
+		case part == SamePeriod:
+			put(part, string(s.From), "..", string(s.To))
+		case part == SameCourse:
+			put(part, s.Course)
+		default:
+			put(part)
+		}
+	}
+	return string(key)
 }
 
 // textf formats both languages: textf(chinese, args…)(english, args…).
@@ -354,7 +401,14 @@ func cleanTrade(t string) string {
 	return t
 }
 
-func cleanNumber(n string) string { return strings.ToUpper(strings.Join(strings.Fields(n), "")) }
+func cleanNumber(n string) string {
+	for _, c := range []byte(n) {
+		if c <= ' ' || 'a' <= c && c <= 'z' || c >= 0x80 {
+			return strings.ToUpper(strings.Join(strings.Fields(n), ""))
+		}
+	}
+	return n // as numbers nearly always come
+}
 
 // within reports whether the 6-digit region place lies in region by the
 // structure of GB/T 2260: two digits each for province, city and county, zeros

@@ -281,7 +281,7 @@ func TestRefund(t *testing.T) {
 		t.Errorf("not restoring: %+v", d)
 	}
 	// Kunshan's text is silent: ask.
-	k := mustPolicy(t, "kunshan-2020-67")
+	k := mustKunshan(t)
 	in.Now = at("2021-06-01")
 	in.Certificate.Issued = "2021-05-01"
 	for k, f := range in.Facts {
@@ -520,7 +520,7 @@ func TestCertificatesFromElsewhere(t *testing.T) {
 }
 
 func TestKunshanAsksWhatItsTextDoesNotSay(t *testing.T) {
-	p := mustPolicy(t, "kunshan-2020-67")
+	p := mustKunshan(t)
 	in := goodInput()
 	in.Facts = nil
 	d := p.Evaluate(in)
@@ -692,7 +692,7 @@ func TestGoldenDecisions(t *testing.T) {
 	for name, d := range map[string]Decision{
 		"sample-allow": mustPolicy(t, "sample-2026").Evaluate(scarce),
 		"sample-hold":  mustPolicy(t, "sample-2026").Evaluate(missing),
-		"kunshan-hold": mustPolicy(t, "kunshan-2020-67").Evaluate(missing),
+		"kunshan-hold": mustKunshan(t).Evaluate(missing),
 		"full-deny":    mustFull(t).Evaluate(badInput()),
 	} {
 		d.Digest = "digest of the file" // it changes with every comment there
@@ -742,11 +742,11 @@ func TestFirstAndLastDaysBelong(t *testing.T) {
 	}
 	in := goodInput()
 	in.Received, in.Certificate.Issued = "2021-12-31", "2021-12-01"
-	if d := mustPolicy(t, "kunshan-2020-67").Evaluate(in); d.Outcome != Allow {
+	if d := mustKunshan(t).Evaluate(in); d.Outcome != Allow {
 		t.Errorf("the last day the text speaks of needs no confirmation: %+v", d.Missing)
 	}
 	in.Received = "2022-01-01"
-	if d := mustPolicy(t, "kunshan-2020-67").Evaluate(in); d.Outcome != Hold {
+	if d := mustKunshan(t).Evaluate(in); d.Outcome != Hold {
 		t.Errorf("the day after does: %s", d.Outcome)
 	}
 }

@@ -19,7 +19,7 @@ func (f Fen) String() string {
 		sign, u = "-", -u
 	}
 	if u%100 == 0 {
-		return fmt.Sprintf("%s%d", sign, u/100)
+		return sign + strconv.FormatUint(u/100, 10)
 	}
 	return fmt.Sprintf("%s%d.%02d", sign, u/100, u%100)
 }

@@ -7,11 +7,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 
 	"bajigong/internal/fail"
+	"bajigong/internal/rulefile"
 	"bajigong/standards"
 )
 
@@ -54,75 +53,39 @@ type node struct {
 }
 
 // readYAML returns the one document in src. Anchors, aliases, tags and merge
-// keys are refused: a rule must be readable where it stands.
+// keys are refused where they stand, by their nodes being none that a rule is
+// read from: a rule must be readable where it stands.
 func readYAML(file string, src []byte, p *problems) (root node, err error) {
 	root = node{p: p, path: file, line: 1}
-	if len(src) > maxFile {
-		return root, fail.New(fail.TooLarge, "policy_too_large", "%s is larger than %d bytes", file, maxFile).
-			In("%s 超过 %d 字节", file, maxFile)
+	tree, err := rulefile.Tree(src, rulefile.Bounds{Bytes: maxFile, Depth: maxDepth})
+	if refused := (*rulefile.Refused)(nil); errors.As(err, &refused) {
+		return root.refused(file, refused)
 	}
-	if tooDeep(src) {
-		p.add(root, "yaml_deep", Text{fmt.Sprintf("嵌套超过 %d 层", maxDepth), fmt.Sprintf("nested deeper than %d", maxDepth)})
-		return root, p.err()
-	}
-	// The parser is foreign code reading what an operator gave us: if it panics,
-	// the file is refused like any other that cannot be read.
-	defer func() {
-		if r := recover(); r != nil {
-			err = fail.New(fail.Invalid, "policy_invalid", "%s cannot be read as YAML", file).
-				In("%s 无法按 YAML 读取", file).Because(fmt.Errorf("yaml parser: %v", r))
-		}
-	}()
-	f, err := parser.ParseBytes(src, 0)
-	if err != nil {
-		var at yaml.Error
-		say := "not YAML"
-		if errors.As(err, &at) {
-			say = at.GetMessage()
-			if t := at.GetToken(); t != nil && t.Position != nil {
-				root.line = t.Position.Line
-			}
-		}
-		p.add(root, "yaml_syntax", Text{"YAML 语法错误：" + say, "YAML: " + say})
-		return root, p.err()
-	}
-	var docs []ast.Node
-	for _, d := range f.Docs {
-		if d != nil && d.Body != nil {
-			docs = append(docs, d.Body)
-		}
-	}
-	if len(docs) != 1 {
-		p.add(root, "yaml_documents", Text{"文件应恰好含一个 YAML 文档", "the file must hold exactly one YAML document"})
-		return root, p.err()
-	}
-	root = root.child(docs[0], "")
+	root = root.child(tree, "")
 	root.path = "$"
 	return root, nil
 }
 
-// tooDeep looks at brackets and indentation before the parser does, since that
-// recurses.
-func tooDeep(src []byte) bool {
-	depth := 0
-	for line := range strings.Lines(string(src)) {
-		body := strings.TrimLeft(line, " -?:\t")
-		if body != "" && len(line)-len(body) > 4*maxDepth {
-			return true
+// refused is the error for a file of which nothing could be read.
+func (n node) refused(file string, r *rulefile.Refused) (node, error) {
+	switch r.Why {
+	case rulefile.TooLarge:
+		return n, fail.New(fail.TooLarge, "policy_too_large", "%s is larger than %d bytes", file, maxFile).
+			In("%s 超过 %d 字节", file, maxFile)
+	case rulefile.Broken:
+		return n, fail.New(fail.Invalid, "policy_invalid", "%s cannot be read as YAML", file).
+			In("%s 无法按 YAML 读取", file).Because(r)
+	case rulefile.TooDeep:
+		n.p.add(n, "yaml_deep", Text{fmt.Sprintf("嵌套超过 %d 层", maxDepth), fmt.Sprintf("nested deeper than %d", maxDepth)})
+	case rulefile.Documents:
+		n.p.add(n, "yaml_documents", Text{"文件应恰好含一个 YAML 文档", "the file must hold exactly one YAML document"})
+	default:
+		if r.Line > 0 {
+			n.line = r.Line
 		}
-		for _, c := range body {
-			switch c {
-			case '[', '{':
-				depth++
-			case ']', '}':
-				depth = max(depth-1, 0)
-			}
-			if depth > maxDepth {
-				return true
-			}
-		}
+		n.p.add(n, "yaml_syntax", Text{"YAML 语法错误：" + r.Said, "YAML: " + r.Said})
 	}
-	return false
+	return n, n.p.err()
 }
 
 func (n node) child(a ast.Node, step string) node {
@@ -144,31 +107,13 @@ func (n node) problem(code, zh, en string, args ...any) {
 // mapping returns the members of a mapping. All of required must be there, and
 // nothing but required and optional may be.
 func (n node) mapping(required, optional []string) map[string]node {
-	if n.p == nil {
-		return nil
-	}
-	var pairs []*ast.MappingValueNode
-	switch m := n.ast.(type) {
-	case *ast.MappingNode:
-		pairs = m.Values
-	case *ast.MappingValueNode:
-		pairs = []*ast.MappingValueNode{m}
-	default:
-		n.problem("yaml_mapping", "应为键值表", "must be a mapping of keys to values")
+	pairs, ok := n.pairs()
+	if !ok {
 		return nil
 	}
 	out := map[string]node{}
 	for _, pair := range pairs {
-		if pair == nil || pair.Key == nil {
-			continue
-		}
-		key, ok := scalar(pair.Key)
-		if !ok {
-			n.child(pair.Key, "").problem("yaml_key", "键应为单词", "a key must be a word")
-			continue
-		}
-		at := n.child(pair.Key, "."+key)
-		at.ast = pair.Value
+		key, at := pair.key, pair.value
 		switch {
 		case !slices.Contains(required, key) && !slices.Contains(optional, key):
 			at.problem("unknown_key", "没有这个键，可用：%s", "no such key; known are %s", strings.Join(slices.Concat(required, optional), ", "))
@@ -184,6 +129,43 @@ func (n node) mapping(required, optional []string) map[string]node {
 		}
 	}
 	return out
+}
+
+type pair struct {
+	key   string
+	value node // its line is that of the key
+}
+
+// pairs returns the members of a mapping in their order, whatever their keys.
+func (n node) pairs() ([]pair, bool) {
+	if n.p == nil {
+		return nil, false
+	}
+	var members []*ast.MappingValueNode
+	switch m := n.ast.(type) {
+	case *ast.MappingNode:
+		members = m.Values
+	case *ast.MappingValueNode:
+		members = []*ast.MappingValueNode{m}
+	default:
+		n.problem("yaml_mapping", "应为键值表", "must be a mapping of keys to values")
+		return nil, false
+	}
+	var out []pair
+	for _, m := range members {
+		if m == nil || m.Key == nil {
+			continue
+		}
+		key, ok := scalar(m.Key)
+		if !ok {
+			n.child(m.Key, "").problem("yaml_key", "键应为单词", "a key must be a word")
+			continue
+		}
+		at := n.child(m.Key, "."+key)
+		at.ast = m.Value
+		out = append(out, pair{key, at})
+	}
+	return out, true
 }
 
 // list returns the members of a sequence, which must not be empty.
@@ -282,6 +264,25 @@ func (n node) yes() bool {
 		n.problem("yaml_bool", "应为 true 或 false", "must be true or false")
 	}
 	return s == "true"
+}
+
+// flag reads yes or no, which language 2 says where language 1 says true or
+// false; it takes both.
+func (n node) flag() bool {
+	s := n.text()
+	if s != "" && s != "true" && s != "false" && s != Yes && s != No {
+		n.problem("yaml_bool", "应为 yes 或 no", "must be yes or no")
+	}
+	return s == "true" || s == Yes
+}
+
+// yuan reads an amount of money above zero, at most a million yuan.
+func (n node) yuan() Fen {
+	fen, ok := ParseFen(n.text())
+	if !ok || fen == 0 || fen > 100_000_000 {
+		n.problem("yuan", "应为元，至多两位小数，例如 1000 或 1000.50", "must be yuan with at most two decimals, such as 1000 or 1000.50")
+	}
+	return fen
 }
 
 func (n node) region() string {

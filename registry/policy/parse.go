@@ -77,18 +77,39 @@ var (
 )
 
 type decoder struct {
-	p       *problems
-	sample  bool
-	ids     map[string]node // by rule id
-	unknown map[string]node // sections that say unknown
+	p        *problems
+	language int
+	sample   bool
+	ids      map[string]node // by rule id
+	unknown  map[string]node // sections that say unknown
 }
 
 func (d *decoder) policy(root node) Policy {
+	if d.language = root.language(); d.language == 2 {
+		return d.policy2(root)
+	}
 	m := root.mapping(requiredKeys, nil)
 	if m == nil {
 		return Policy{}
 	}
-	d.sample = m["sample"].yes()
+	p := d.heading(m)
+	p.DecidedBy = word(m["decided_by"], ByReceipt, ByIssue)
+	p.Certificate, _ = d.rule(m["certificate"])
+	p.Kinds = d.kinds(m["kinds"])
+	p.Amounts = d.amounts(m["amounts"])
+	p.Once = d.exclusion(m["once"], SameOccupation, SameLevel, SameTrade)
+	if p.Once.Same != nil && !slices.Contains(p.Once.Same, SameOccupation) {
+		m["once"].problem("once_same", "same 应包含 occupation", "same must contain occupation")
+	}
+	p.Reuse = d.exclusion(m["reuse"], SameCertificate)
+	d.sections(m, &p)
+	p.Unknown = d.gaps(m["unknown"], sectionKeys)
+	return p
+}
+
+// heading reads what stands above the rules.
+func (d *decoder) heading(m map[string]node) Policy {
+	d.sample = d.yes(m["sample"])
 	p := Policy{
 		ID:        d.formed(m["id"], policyIDForm, "小写字母、数字和连字符，例如 kunshan-2020-67", "lower-case words joined by hyphens, such as kunshan-2020-67"),
 		Version:   m["version"].number(1, 9999),
@@ -99,20 +120,17 @@ func (d *decoder) policy(root node) Policy {
 		Sample:    d.sample,
 		Note:      d.text(m["note"]),
 		Effective: d.effective(m["effective"]),
-		DecidedBy: word(m["decided_by"], ByReceipt, ByIssue),
-		Kinds:     d.kinds(m["kinds"]),
-		Amounts:   d.amounts(m["amounts"]),
-		Once:      d.exclusion(m["once"], SameOccupation, SameLevel, SameTrade),
-		Reuse:     d.exclusion(m["reuse"], SameCertificate),
+		Language:  d.language,
 	}
 	if !m["parent"].is("none") {
 		p.Parent = m["parent"].region()
 	}
 	d.hierarchy(m, p)
-	p.Certificate, _ = d.rule(m["certificate"])
-	if p.Once.Same != nil && !slices.Contains(p.Once.Same, SameOccupation) {
-		m["once"].problem("once_same", "same 应包含 occupation", "same must contain occupation")
-	}
+	return p
+}
+
+// sections reads the sections that both languages have and that may say none or unknown.
+func (d *decoder) sections(m map[string]node, p *Policy) {
 	for name, g := range map[string]Group{"once": p.Once.Among, "reuse": p.Reuse.Among} {
 		if p.Fund != "" && g.Name != "" && !g.Has(p.Fund) {
 			m[name].problem("group_without_own_fund", "funds 应包含本政策的 fund %s", "funds must contain the policy's own fund %s", p.Fund)
@@ -132,29 +150,26 @@ func (d *decoder) policy(root node) Policy {
 		p.Places = &Places{Rule: r, Kinds: wordList(x["kinds"], sortedKeys(kinds)...), Region: x["region"].region()}
 	}
 	if d.given(m, "window") {
-		r, x := d.rule(m["window"], "months")
-		p.Window = &Window{Rule: r, Months: x["months"].number(1, 600)}
+		p.Window = d.window(m["window"])
 	}
 	if d.given(m, "scarce") {
-		p.Scarce = d.scarce(m["scarce"], p.Amounts)
+		p.Scarce = d.scarce(m["scarce"], *p)
 	}
 	if d.given(m, "excludes") {
 		for _, n := range m["excludes"].list() {
-			p.Excludes = append(p.Excludes, d.exclusion(n, SameOccupation, SameLevel, SameTrade))
+			p.Excludes = append(p.Excludes, d.exclusion(n, d.excludeParts()...))
 		}
 	}
 	if d.given(m, "higher_excludes_lower") {
 		p.Higher = d.higher(m["higher_excludes_lower"])
 	}
 	if d.given(m, "frequency") {
-		p.Frequency = d.frequency(m["frequency"], p.Fund)
+		p.Frequency = d.frequency(m["frequency"], *p)
 	}
 	if d.given(m, "refund") {
 		r, x := d.rule(m["refund"], "restores_right")
-		p.Refund = &RefundRule{Rule: r, RestoresRight: x["restores_right"].yes()}
+		p.Refund = &RefundRule{Rule: r, RestoresRight: d.yes(x["restores_right"])}
 	}
-	p.Unknown = d.gaps(m["unknown"])
-	return p
 }
 
 func (d *decoder) hierarchy(m map[string]node, p Policy) {
@@ -181,6 +196,14 @@ func (d *decoder) given(m map[string]node, key string) bool {
 	return true
 }
 
+// yes reads true or false, and in language 2 also yes or no.
+func (d *decoder) yes(n node) bool {
+	if d.language == 1 {
+		return n.yes()
+	}
+	return n.flag()
+}
+
 func (d *decoder) formed(n node, form *regexp.Regexp, zh, en string) string {
 	s := n.text()
 	if s != "" && (!form.MatchString(s) || len(s) > 64) {
@@ -197,7 +220,13 @@ func (d *decoder) text(n node) Text {
 
 func (d *decoder) document(n node) Document {
 	m := n.mapping([]string{"number", "title", "issuer", "dated"}, nil)
-	return Document{Number: m["number"].text(), Title: m["title"].text(), Issuer: m["issuer"].text(), Dated: m["dated"].date()}
+	out := Document{Number: m["number"].text(), Title: m["title"].text(), Issuer: m["issuer"].text()}
+	if dated := m["dated"]; d.language == 2 && dated.is("unknown") {
+		d.unknown["document.dated"] = dated
+	} else {
+		out.Dated = dated.date()
+	}
+	return out
 }
 
 // rule reads what every rule has, and returns its mapping for the keys of its own.
@@ -212,6 +241,9 @@ func (d *decoder) ruleWith(n node, own, optional []string) (Rule, map[string]nod
 	} else {
 		required = append(required, "quote")
 	}
+	if d.language == 2 {
+		optional = append(slices.Clone(optional), "quoted")
+	}
 	m := n.mapping(required, optional)
 	if m == nil {
 		return Rule{}, nil
@@ -223,6 +255,9 @@ func (d *decoder) ruleWith(n node, own, optional []string) (Rule, map[string]nod
 	}
 	if m["quote"].p != nil {
 		r.Quote = m["quote"].text()
+	}
+	if q, ok := m["quoted"]; ok {
+		r.Secondary = word(q, "secondary") != ""
 	}
 	if other, twice := d.ids[r.ID]; twice {
 		first, second := other, m["id"]
@@ -266,42 +301,38 @@ func (d *decoder) effective(n node) Effective {
 	return e
 }
 
-func (d *decoder) facts(n node) []FactRule {
-	var out []FactRule
-	for _, c := range n.list() {
-		r, m := d.ruleWith(c, []string{"fact"}, []string{"want", "at_least"})
-		f := FactRule{Rule: r}
-		var may []FactKind
-		for _, k := range sortedKeys(factForms) {
-			if !factForms[k].asked {
-				may = append(may, k)
-			}
-		}
-		f.Fact = word(m["fact"], may...)
-		if f.Fact == "" {
-			continue
-		}
-		need, other := "want", "at_least"
-		if factForms[f.Fact].count {
-			need, other = other, need
-		}
-		if x, wrong := m[other]; wrong {
-			x.problem("unknown_key", "事实 %s 应使用 %s", "the fact %s goes with %s", string(f.Fact), need)
-		}
-		switch v, ok := m[need]; {
-		case !ok:
-			c.problem("missing_key", "缺少键 %s", "lacks the key %s", need)
-		case need == "want":
-			f.Want = word(v, Yes, No)
-		default:
-			f.AtLeast = v.number(1, 999)
-		}
-		if slices.ContainsFunc(out, func(o FactRule) bool { return o.Fact == f.Fact }) {
-			m["fact"].problem("duplicate", "重复", "stands twice")
-		}
-		out = append(out, f)
+func (d *decoder) window(n node) *Window {
+	if d.language == 1 {
+		r, x := d.rule(n, "months")
+		return &Window{Rule: r, Months: x["months"].number(1, 600)}
 	}
-	return out
+	r, x := d.ruleWith(n, nil, []string{"months", "days", "not_before_days", "same_year", "from"})
+	w := &Window{Rule: r}
+	months, byMonths := x["months"]
+	days, byDays := x["days"]
+	if early, ok := x["not_before_days"]; ok {
+		w.NotBeforeDays = early.number(1, 999)
+	}
+	switch {
+	case x == nil:
+	case byMonths && byDays:
+		days.problem("window", "months 与 days 只能有一项", "there is either months or days")
+	case byMonths:
+		w.Months = months.number(1, 600)
+	case byDays:
+		w.Days = days.number(1, 9999)
+	case w.NotBeforeDays == 0 && x["same_year"].p == nil:
+		n.problem("window", "应有 months、days、not_before_days 或 same_year", "needs months, days, not_before_days or same_year")
+	}
+	if same, ok := x["same_year"]; ok {
+		if w.SameYear = same.flag(); !w.SameYear {
+			same.problem("window", "只能为 yes；否则不写", "says yes or is left out")
+		}
+	}
+	if from, ok := x["from"]; ok {
+		word(from, "issue")
+	}
+	return w
 }
 
 func (d *decoder) kinds(n node) Kinds {
@@ -326,38 +357,6 @@ func (d *decoder) modes(n node) *Modes {
 	return out
 }
 
-func (d *decoder) institutions(n node) *Institutions {
-	r, m := d.rule(n, "classes")
-	out := &Institutions{Rule: r}
-	for _, c := range m["classes"].list() {
-		if s := d.formed(c, classForm, "一个大写字母", "one capital letter"); s != "" {
-			out.Classes = append(out.Classes, s)
-		}
-	}
-	return out
-}
-
-func (d *decoder) amounts(n node) Amounts {
-	r, m := d.rule(n, "levels")
-	out := Amounts{Rule: r}
-	for _, c := range m["levels"].list() {
-		x := c.mapping([]string{"level", "yuan"}, nil)
-		level, ok := d.level(x["level"])
-		if !ok {
-			continue
-		}
-		if slices.ContainsFunc(out.Levels, func(l LevelAmount) bool { return l.Level == level }) {
-			x["level"].problem("duplicate", "等级重复", "the level stands twice")
-		}
-		fen, ok := ParseFen(x["yuan"].text())
-		if !ok || fen == 0 || fen > 100_000_000 {
-			x["yuan"].problem("yuan", "应为元，至多两位小数，例如 1000 或 1000.50", "must be yuan with at most two decimals, such as 1000 or 1000.50")
-		}
-		out.Levels = append(out.Levels, LevelAmount{Level: level, Fen: fen})
-	}
-	return out
-}
-
 func (d *decoder) level(n node) (standards.Level, bool) {
 	s := n.text()
 	if s == "" {
@@ -369,48 +368,6 @@ func (d *decoder) level(n node) (standards.Level, bool) {
 		return 0, false
 	}
 	return l, true
-}
-
-func (d *decoder) scarce(n node, a Amounts) *Scarce {
-	r, m := d.rule(n, "uplift_percent", "list")
-	out := &Scarce{Rule: r, Percent: m["uplift_percent"].number(1, 200)}
-	for _, l := range a.Levels {
-		if _, whole := l.Fen.raised(out.Percent); !whole {
-			m["uplift_percent"].problem("uplift", "%s 元上浮后不是整数分", "%s yuan raised by it is no whole number of fen", l.Fen)
-		}
-	}
-	if m["list"].is("unknown") {
-		d.unknown["scarce.list"] = m["list"]
-		return out
-	}
-	x := m["list"].mapping([]string{"name", "sample", "from", "until", "occupations"}, nil)
-	list := &ScarceList{Name: x["name"].text(), Sample: x["sample"].yes(), From: x["from"].date()}
-	if list.Sample && !d.sample {
-		x["sample"].problem("sample", "正式政策不能使用示例目录", "a policy that is no sample cannot use a sample list")
-	}
-	if !x["until"].is("open") {
-		if list.Until = x["until"].date(); list.Until != "" && list.Until < list.From {
-			x["until"].problem("dates", "早于 from", "is before from")
-		}
-	}
-	for _, c := range x["occupations"].list() {
-		y := c.mapping([]string{"code", "name"}, []string{"trades"})
-		entry := ScarceEntry{
-			Occupation: d.formed(y["code"], codeForm, "职业编码，例如 6-31-01-03", "an occupation code, such as 6-31-01-03"),
-			Name:       y["name"].text(),
-		}
-		if t, ok := y["trades"]; ok {
-			for _, id := range t.list() {
-				entry.Trades = append(entry.Trades, id.text())
-			}
-		}
-		if slices.ContainsFunc(list.Entries, func(o ScarceEntry) bool { return o.Occupation == entry.Occupation }) {
-			y["code"].problem("duplicate", "职业重复", "the occupation stands twice")
-		}
-		list.Entries = append(list.Entries, entry)
-	}
-	out.List = list
-	return out
 }
 
 func (d *decoder) group(name, funding node) Group {
@@ -429,27 +386,24 @@ func (d *decoder) exclusion(n node, parts ...Sameness) Exclusion {
 }
 
 func (d *decoder) higher(n node) *Higher {
-	r, m := d.rule(n, "by", "group", "funds", "same")
-	h := &Higher{Rule: r, By: word(m["by"], HigherPaid, HigherHeld), Among: d.group(m["group"], m["funds"]), Same: wordList(m["same"], SameOccupation, SameTrade)}
+	by, optional := []HigherBy{HigherPaid, HigherHeld}, []string(nil)
+	if d.language == 2 {
+		by, optional = append(by, HigherNone), []string{"order"}
+	}
+	r, m := d.ruleWith(n, []string{"by", "group", "funds", "same"}, optional)
+	h := &Higher{Rule: r, By: word(m["by"], by...), Among: d.group(m["group"], m["funds"]), Same: wordList(m["same"], SameOccupation, SameTrade)}
 	if h.Same != nil && !slices.Contains(h.Same, SameOccupation) {
 		m["same"].problem("same", "应包含 occupation", "must contain occupation")
+	}
+	if order, ok := m["order"]; ok {
+		h.ByIssue = word(order, "submission", "issue") == "issue"
 	}
 	return h
 }
 
-func (d *decoder) frequency(n node, own Fund) *Frequency {
-	r, m := d.rule(n, "max", "per", "counter", "funds", "in_principle")
-	f := &Frequency{Rule: r, Max: m["max"].number(1, 99), Per: word(m["per"], PerNaturalYear, PerLifetime),
-		Counter: d.group(m["counter"], m["funds"]), InPrinciple: m["in_principle"].yes()}
-	if own != "" && f.Counter.Name != "" && !f.Counter.Has(own) {
-		m["funds"].problem("group_without_own_fund", "funds 应包含本政策的 fund %s", "funds must contain the policy's own fund %s", own)
-	}
-	return f
-}
-
 // gaps reads what the text does not say. Every section that says unknown needs
 // one; others may add how a silent text was read.
-func (d *decoder) gaps(n node) []Gap {
+func (d *decoder) gaps(n node, sections []string) []Gap {
 	var out []Gap
 	if !n.is("none") {
 		for _, c := range n.list() {
@@ -470,7 +424,7 @@ func (d *decoder) gaps(n node) []Gap {
 		}
 	}
 	for _, g := range out {
-		if _, silent := d.unknown[g.Field]; !silent && g.TakenAs == "" && slices.Contains(sectionKeys, g.Field) {
+		if _, silent := d.unknown[g.Field]; !silent && g.TakenAs == "" && slices.Contains(sections, g.Field) {
 			n.problem("explained", "%s 并非 unknown", "%s does not say unknown", g.Field)
 		}
 	}

@@ -147,7 +147,7 @@ func TestEveryLineMatters(t *testing.T) {
 				continue
 			}
 			p, err := Parse(file, bytes.Join(slices.Delete(slices.Clone(lines), i, i+1), nil))
-			p.Digest = whole.Digest
+			p.Digest, p.Source = whole.Digest, whole.Source
 			if err == nil && reflect.DeepEqual(p, whole) {
 				t.Errorf("%s:%d can be left out: %s", file, i+1, line)
 			}
@@ -191,7 +191,7 @@ func sourceText(t *testing.T, name string) string {
 
 func TestKunshanAgreesWithItsText(t *testing.T) {
 	text := sourceText(t, "kunshan-2020-no67-action-plan.txt")
-	p := mustPolicy(t, "kunshan-2020-67")
+	p := mustKunshan(t)
 	for _, r := range p.Rules() {
 		if r.Quote == "" || !strings.Contains(text, r.Quote) {
 			t.Errorf("rule %s: the text does not say %q", r.ID, r.Quote)
@@ -236,7 +236,7 @@ func TestKunshanAgreesWithItsText(t *testing.T) {
 }
 
 func TestWhatTheTextsDoNotSayStaysUnknown(t *testing.T) {
-	p := mustPolicy(t, "kunshan-2020-67")
+	p := mustKunshan(t)
 	if p.Effective.End != EndUnknown || p.Effective.StatedThrough != "2021-12-31" || p.Window != nil || p.Higher != nil || p.Refund != nil ||
 		p.Scarce.List != nil || p.Modes != nil || !p.Frequency.InPrinciple || p.Sample {
 		t.Errorf("%+v", p)
@@ -266,6 +266,9 @@ func FuzzParse(f *testing.F) {
 		}
 		f.Add(src)
 	}
+	for _, file := range []string{"testdata/full2.yaml", "testdata/work2.yaml"} {
+		f.Add([]byte(policyFiles(f)[file]))
+	}
 	f.Add([]byte("? [a]\n: - {b: |\n  c}"))
 	f.Add([]byte("a: &x [*x]"))
 	regions := []Region{{Code: Nation, Name: "全国"}}
@@ -282,16 +285,22 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		p.Region, p.Parent = Nation, ""
+		p.Region, p.Parent, p.Under = Nation, "", nil
+		for _, l := range []Language{Chinese, English} {
+			if len(p.Explain(l)) < len(p.Rules()) {
+				t.Errorf("%d rules, explained %+v", len(p.Rules()), p.Explain(l))
+			}
+		}
 		s, err := NewSet(regions, p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Select(Query{Region: Nation, Fund: p.Fund, Received: p.Effective.From}); err != nil {
+		q := Query{Region: Nation, Fund: p.Fund, Received: p.Effective.From, Subject: p.SubjectOf()}
+		if _, err := s.Select(q); (err != nil) != p.Framework {
 			t.Errorf("not in force on its first day: %v", err)
 		}
 		for _, l := range standards.Levels() {
-			for _, in := range []Input{goodInput(), badInput(), {}} {
+			for _, in := range []Input{goodInput(), badInput(), twoInput(), workInput(), {}} {
 				in.Certificate.Level = l
 				d := p.Evaluate(in)
 				if (d.Outcome == Allow) != (len(d.Failing)+len(d.Missing) == 0) || d.Amount < 0 || d.Outcome == Allow && d.Amount == 0 {

@@ -33,6 +33,8 @@ type Rule struct {
 	ID     string
 	Clause string
 	Quote  string
+	// Secondary says that the quote is from a report of the text, not from the text.
+	Secondary bool
 	Text
 }
 
@@ -71,6 +73,41 @@ type Policy struct {
 
 	Digest string // SHA-256 of the file, 64 hexadecimal digits
 	Source []byte // the file
+
+	// What follows is of language 2.
+	Language     int   // 1 or 2
+	Framework    bool  // it only binds the policies below it and decides no claim
+	Money        Money // empty in language 1
+	Subject      *SubjectRule
+	Groups       *Groups
+	Ages         *Ages
+	Supervision  *Supervision
+	Queryable    *Queryable
+	Catalogue    *Catalogue
+	CostCap      *Rule
+	ScarceAlways *ScarceAlways
+	Beneficiary  *Beneficiary
+	Prepayment   *Prepayment
+	Channel      *ChannelRule
+	Bounds       []Bound
+	Under        []Under
+}
+
+// forCertificate reports whether a claim under p rests on a certificate.
+func (p *Policy) forCertificate() bool { return p.Subject == nil || p.Subject.Certificate }
+
+// SubjectOf returns what p pays for; [ForCertificate] is the certificate.
+func (p Policy) SubjectOf() SubjectKind {
+	if p.Subject == nil {
+		return ForCertificate
+	}
+	return p.Subject.Kind
+}
+
+// Exceptable reports whether an approved [Exception] may set the rule aside: one
+// that its text makes in principle only, or the rule about channels.
+func (p Policy) Exceptable(rule string) bool {
+	return p.Channel != nil && p.Channel.ID == rule || p.Frequency != nil && p.Frequency.InPrinciple && p.Frequency.ID == rule
 }
 
 // Document is the paper a policy is taken from.
@@ -116,16 +153,33 @@ type DecidingDate string
 const (
 	ByReceipt DecidingDate = "receipt" // the day the claim was received 受理日
 	ByIssue   DecidingDate = "issue"   // the certificate's date of issue 发证日
+	// ByApplication, of language 2, is the day the person applied 申请日.
+	ByApplication DecidingDate = "application"
 )
 
-// A FactRule asks for an outside fact: Want ("yes" or "no") for a question,
-// AtLeast for a count.
+// A FactRule asks for an outside fact: Want ("yes" or "no", or one of the fact's
+// words) for a question, AtLeast and AtMost for a count. Language 2 has At, and Or:
+// the rule holds when any of them does.
 type FactRule struct {
 	Rule
 	Fact    FactKind
 	Want    string
 	AtLeast int
+	AtMost  int      // 0: none
+	At      FactDate // empty: receipt
+	Or      []FactNeed
 }
+
+// FactNeed is one of several facts of which one is enough.
+type FactNeed struct {
+	Fact    FactKind
+	Want    string
+	AtLeast int
+	AtMost  int
+	At      FactDate
+}
+
+func (r FactRule) need() FactNeed { return FactNeed{r.Fact, r.Want, r.AtLeast, r.AtMost, r.At} }
 
 // Kinds lists the kinds of certificates a policy pays for.
 type Kinds struct {
@@ -140,10 +194,13 @@ type Modes struct {
 	Excluded []Mode
 }
 
-// Institutions restricts the class letter of the institution that issued.
+// Institutions restricts the class letter of the institution that issued, and in
+// language 2 asks what its certificates need to count. None of the lists needs a member.
 type Institutions struct {
 	Rule
-	Classes []string
+	Classes    []string
+	Conditions []Condition
+	ForClasses []string // classes that the conditions are for; empty: all
 }
 
 // Places asks that certificates of some kinds were acquired in a region.
@@ -156,16 +213,37 @@ type Places struct {
 // Window is the time after issue in which a claim must be received. By Civil
 // Code articles 201 and 202 the day of issue does not count and the period ends
 // on the same day of the last month, or on that month's last day.
+//
+// Language 2 may count days instead, and says what day the claim may come first.
+// Of a policy decided by application it is the application that must come in time.
 type Window struct {
 	Rule
-	Months int
+	Months        int
+	Days          int  // instead of Months
+	NotBeforeDays int  // days after issue before which a claim is too early
+	SameYear      bool // only in the calendar year of issue 当年
 }
 
-// Amounts is the table of base amounts per level.
+// Amounts is the table of base amounts per level. What follows Levels is of
+// language 2.
 type Amounts struct {
 	Rule
-	Levels []LevelAmount
+	Levels  []LevelAmount
+	Flat    Fen          // instead of Levels: whatever the level
+	Of      AmountSource // instead of both: where the amount stands
+	AtMost  bool         // the table caps what the place sets, the fact [ApprovedAmount]
+	PerUnit bool         // for each of the subject's units
 }
+
+// AmountSource says where an amount stands that is not in the policy's table.
+type AmountSource string
+
+// The sources of amounts.
+const (
+	AmountOfTable     AmountSource = ""
+	AmountOfCatalogue AmountSource = "catalogue" // in the entry of the 补贴目录
+	AmountApproved    AmountSource = "approved"  // the fact [ApprovedAmount] alone
+)
 
 // LevelAmount is one row of a table of amounts.
 type LevelAmount struct {
@@ -175,20 +253,38 @@ type LevelAmount struct {
 
 // Scarce raises the amount for occupations on a list of urgently needed ones
 // 紧缺职业（工种）目录. Without a list of its own a policy asks for the fact
-// [ScarceListed].
+// [ScarceListed]. Language 2 may have several lists, by quarter, and no Percent
+// where being scarce only bears on how often one may claim.
 type Scarce struct {
 	Rule
 	Percent int
 	List    *ScarceList
+	Lists   []ScarceList      // instead of List
+	Levels  []standards.Level // raised levels; empty: all
+	BackPay BackPay           // with Lists
+	// RaisesApproved says that the fact [ApprovedAmount] is that of an occupation
+	// which is not scarce; else it is final.
+	RaisesApproved bool
 }
+
+// BackPay says whether a list counts for days before it was published.
+type BackPay string
+
+// The rules of back-pay. A list counts when the deciding date is one of its days.
+const (
+	BackPayNone    BackPay = "none"    // and it was published by then
+	BackPayCovered BackPay = "covered" // and it was published by the day of receipt
+	BackPayUnknown BackPay = "unknown" // where the two differ, the fact [ScarceListed] is asked for
+)
 
 // ScarceList is a dated list of scarce occupations.
 type ScarceList struct {
-	Name    string
-	Sample  bool
-	From    standards.Date
-	Until   standards.Date // zero: open
-	Entries []ScarceEntry
+	Name      string
+	Sample    bool
+	From      standards.Date
+	Until     standards.Date // zero: open
+	Published standards.Date // first day it may be used; empty: From
+	Entries   []ScarceEntry
 }
 
 // ScarceEntry is an occupation on the list; without trades all its trades are listed.
@@ -207,6 +303,11 @@ const (
 	SameLevel       Sameness = "level"
 	SameTrade       Sameness = "trade"
 	SameCertificate Sameness = "certificate"
+	// Of language 2, for claims without a certificate.
+	SameSubject Sameness = "subject"
+	SamePeriod  Sameness = "period" // their days overlap
+	SameCourse  Sameness = "course"
+	SamePerson  Sameness = "person" // whatever it was for; for excludes only
 )
 
 // A Group is a named set of funds: claims on any of them exclude each other or
@@ -235,15 +336,18 @@ type HigherBy string
 const (
 	HigherPaid HigherBy = "paid" // a claim for a higher level
 	HigherHeld HigherBy = "held" // that, or only holding the certificate
+	HigherNone HigherBy = "none" // nothing: the text says that it does not matter
 )
 
 // Higher refuses a lower level to whom has a higher one of the same occupation.
 // Order is that of receipt: a lower claim made first is not touched by a later higher one.
+// By issue, of language 2, a higher one bars only when its certificate is not the newer one.
 type Higher struct {
 	Rule
-	By    HigherBy
-	Among Group
-	Same  []Sameness // occupation, or occupation and trade
+	By      HigherBy
+	Among   Group
+	Same    []Sameness // occupation, or occupation and trade
+	ByIssue bool
 }
 
 // Period is the time over which claims are counted.
@@ -253,6 +357,7 @@ type Period string
 const (
 	PerNaturalYear Period = "natural_year" // 1 January to 31 December in Asia/Shanghai
 	PerLifetime    Period = "lifetime"
+	PerRolling     Period = "rolling" // of language 2: any months of the given number, by days of receipt
 )
 
 // Frequency limits the number of claims of a group of funds that count together.
@@ -264,6 +369,16 @@ type Frequency struct {
 	// InPrinciple is set where the text says 原则上: a documented exception may be
 	// approved outside this rule.
 	InPrinciple bool
+	Months      int    // of a rolling period
+	Extra       *Extra // of language 2
+}
+
+// Extra is what claims counted as scarce may have on top. By base first they fill
+// the common number first; by extra first they use the extra first and leave the
+// common number to others.
+type Extra struct {
+	Max        int
+	ExtraFirst bool
 }
 
 // RefundRule says whether paying back 追回 gives the right to claim back.
@@ -273,41 +388,91 @@ type RefundRule struct {
 }
 
 // rules lists every rule of p in the order in which it is evaluated.
-func (p Policy) rules() []Rule {
-	out := []Rule{p.Effective.Rule, p.Certificate, p.Kinds.Rule}
+func (p *Policy) rules() []Rule {
+	var out []Rule
+	add := func(rs ...Rule) {
+		for _, r := range rs {
+			if r.ID != "" {
+				out = append(out, r)
+			}
+		}
+	}
+	add(p.Effective.Rule)
+	if p.Subject != nil {
+		add(p.Subject.Rule)
+	}
+	add(p.Certificate, p.Kinds.Rule)
 	if p.Modes != nil {
-		out = append(out, p.Modes.Rule)
+		add(p.Modes.Rule)
 	}
 	if p.Institutions != nil {
-		out = append(out, p.Institutions.Rule)
+		add(p.Institutions.Rule)
+	}
+	if p.Supervision != nil {
+		add(p.Supervision.Rule)
+	}
+	if p.Queryable != nil {
+		add(p.Queryable.Rule)
 	}
 	if p.Places != nil {
-		out = append(out, p.Places.Rule)
+		add(p.Places.Rule)
 	}
 	if p.Window != nil {
-		out = append(out, p.Window.Rule)
+		add(p.Window.Rule)
+	}
+	if p.Groups != nil {
+		add(p.Groups.Rule)
+	}
+	if p.Ages != nil {
+		add(p.Ages.Rule)
 	}
 	for _, f := range p.Facts {
-		out = append(out, f.Rule)
+		add(f.Rule)
 	}
-	out = append(out, p.Amounts.Rule)
-	if p.Scarce != nil {
-		out = append(out, p.Scarce.Rule)
-	}
-	out = append(out, p.Once.Rule, p.Reuse.Rule)
+	p.moneyRules(add)
+	add(p.Once.Rule, p.Reuse.Rule)
 	for _, x := range p.Excludes {
-		out = append(out, x.Rule)
+		add(x.Rule)
 	}
 	if p.Higher != nil {
-		out = append(out, p.Higher.Rule)
+		add(p.Higher.Rule)
 	}
 	if p.Frequency != nil {
-		out = append(out, p.Frequency.Rule)
+		add(p.Frequency.Rule)
 	}
 	if p.Refund != nil {
-		out = append(out, p.Refund.Rule)
+		add(p.Refund.Rule)
+	}
+	for _, b := range p.Bounds {
+		add(b.Rule)
 	}
 	return out
+}
+
+// moneyRules adds the rules that make the amount and its way.
+func (p *Policy) moneyRules(add func(...Rule)) {
+	if p.Catalogue != nil {
+		add(p.Catalogue.Rule)
+	}
+	add(p.Amounts.Rule)
+	if p.Scarce != nil {
+		add(p.Scarce.Rule)
+	}
+	if p.ScarceAlways != nil {
+		add(p.ScarceAlways.Rule)
+	}
+	if p.CostCap != nil {
+		add(*p.CostCap)
+	}
+	if p.Beneficiary != nil {
+		add(p.Beneficiary.Rule)
+	}
+	if p.Prepayment != nil {
+		add(p.Prepayment.Rule)
+	}
+	if p.Channel != nil {
+		add(p.Channel.Rule)
+	}
 }
 
 // Rules returns every rule of p in the order of evaluation, for explanations.

@@ -26,6 +26,27 @@ func mustPolicy(t testing.TB, id string) Policy {
 	return p
 }
 
+// mustKunshan is the version of Kunshan's policy in language 1.
+func mustKunshan(t testing.TB) Policy {
+	t.Helper()
+	p, err := mustEmbedded(t).Policy("kunshan-2020-67", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// mustTwo is a set of two policies: Kunshan's, whose end is not known, and the
+// sample of the nation.
+func mustTwo(t testing.TB) Set {
+	t.Helper()
+	s, err := NewSet(mustEmbedded(t).Regions(), mustKunshan(t), mustPolicy(t, "sample-2026"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // mustFull is the policy that has every rule of the language.
 func mustFull(t testing.TB) Policy {
 	t.Helper()

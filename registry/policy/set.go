@@ -91,9 +91,10 @@ func ParseRegions(file string, src []byte) ([]Region, error) {
 // NewSet joins policies and regions. It refuses, as fail.Invalid "policy_set",
 // regions that stand twice, do not lead to the nation or lead in a circle;
 // policies of regions that are not there or whose parent differs; the same
-// version twice; and two policies whose known times overlap for the same region
-// and fund, since then nobody could say which decides. Samples and official
-// policies are looked at apart.
+// version twice; two policies whose known times overlap for the same region,
+// fund and subject, since then nobody could say which decides; a policy under one
+// that is not there or not of a region above; and values outside the bounds of a
+// policy above ([Set.Bounds]). Samples and official policies are looked at apart.
 func NewSet(regions []Region, policies ...Policy) (Set, error) {
 	s := Set{regions: map[string]Region{}, policies: slices.Clone(policies)}
 	for _, r := range regions {
@@ -128,17 +129,21 @@ func NewSet(regions []Region, policies ...Policy) (Set, error) {
 			if o.Region != p.Region || o.Fund != p.Fund || o.Sample != p.Sample {
 				return Set{}, setError("政策 %s 与前一版本的区划、资金或示例标记不同", "policy %s: region, fund or sample mark differ from the version before", p)
 			}
+			if o.SubjectOf() != p.SubjectOf() || o.Framework != p.Framework {
+				return Set{}, setError("政策 %s 与前一版本的申领事项或框架标记不同", "policy %s: subject or framework mark differ from the version before", p)
+			}
 		}
 	}
 	current := s.current()
 	for i, p := range current {
 		for _, o := range current[:i] {
-			if o.Region == p.Region && o.Fund == p.Fund && o.Sample == p.Sample && overlap(o.Effective, p.Effective) {
+			if o.Region == p.Region && o.Fund == p.Fund && o.Sample == p.Sample && o.SubjectOf() == p.SubjectOf() &&
+				!o.Framework && !p.Framework && overlap(o.Effective, p.Effective) {
 				return Set{}, setError("政策 %s 与 %s 的执行期重叠", "policies %s and %s overlap in time", o, p)
 			}
 		}
 	}
-	return s, nil
+	return s, s.checkLayers()
 }
 
 func setError(zh, en string, args ...any) error {
@@ -235,11 +240,16 @@ type Query struct {
 	Fund     Fund
 	Received standards.Date
 	Issued   standards.Date // empty when it is not known: then Received stands for it
+	Applied  standards.Date // the day the person applied; empty: Received
+	Subject  SubjectKind    // what the claim is for; zero: a certificate
 }
 
 func (q Query) on(p Policy) standards.Date {
 	if p.DecidedBy == ByIssue && q.Issued != "" {
 		return q.Issued
+	}
+	if p.DecidedBy == ByApplication && q.Applied != "" {
+		return q.Applied
 	}
 	return q.Received
 }
@@ -293,6 +303,10 @@ func (p Policy) applies(q Query) (Text, bool) {
 	switch {
 	case p.Fund != q.Fund:
 		return textf("%s 适用于%s", p.ID, p.Fund.Name().ZH)("%s is for %s", p.ID, p.Fund), false
+	case p.Framework:
+		return textf("%s 为框架性政策，不直接适用", p.ID)("%s is a framework and decides no claim", p.ID), false
+	case p.SubjectOf() != q.Subject:
+		return textf("%s 的申领事项为%s", p.ID, p.SubjectOf().Name().ZH)("%s is for %s", p.ID, p.SubjectOf().Name().EN), false
 	case on < e.From:
 		return textf("%s 自%s起执行", p.ID, e.From.Chinese())("%s is in force from %s", p.ID, e.From), false
 	case e.End == EndKnown && on > e.Until:

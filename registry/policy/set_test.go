@@ -9,7 +9,7 @@ import (
 )
 
 func TestSelectNearestRegion(t *testing.T) {
-	s := mustEmbedded(t)
+	s := mustTwo(t)
 	for _, c := range []struct {
 		region string
 		on     standards.Date
@@ -27,7 +27,7 @@ func TestSelectNearestRegion(t *testing.T) {
 }
 
 func TestSelectSaysWhyThereIsNone(t *testing.T) {
-	s := mustEmbedded(t)
+	s := mustTwo(t)
 	for _, c := range []struct {
 		q              Query
 		code, says, zh string
@@ -50,7 +50,7 @@ func TestSelectSaysWhyThereIsNone(t *testing.T) {
 }
 
 func TestPolicyByVersion(t *testing.T) {
-	s := mustEmbedded(t)
+	s := mustTwo(t)
 	v1 := mustPolicy(t, "sample-2026")
 	v2 := v1
 	v2.Version = 2
@@ -126,8 +126,8 @@ func TestOverlap(t *testing.T) {
 }
 
 func TestALaterPolicyReplacesOneWithoutKnownEnd(t *testing.T) {
-	s := mustEmbedded(t)
-	next := mustPolicy(t, "kunshan-2020-67")
+	s := mustTwo(t)
+	next := mustKunshan(t)
 	next.ID, next.Effective.From, next.Effective.StatedThrough = "kunshan-next", "2023-01-01", "2023-12-31"
 	s, err := NewSet(s.Regions(), append(s.Policies(), next)...)
 	if err != nil {

@@ -20,10 +20,10 @@ func (e *evaluation) takenByClaims() {
 }
 
 func (e *evaluation) exclusion(x Exclusion, why Reason) {
-	if !e.comparable(x.Rule, x.Same) {
+	if x.ID == "" || !e.comparable(x.Rule, x.Same, false) { // the text may have no such rule
 		return
 	}
-	e.bar(x.Rule, why, 1, func(c PastClaim) bool { return x.Among.Has(c.Fund) && e.same(c, x.Same) }, func(cs []PastClaim) Text {
+	e.bar(x.Rule, why, 1, func(c *PastClaim) bool { return x.Among.Has(c.Fund) && e.same(c, x.Same) }, func(cs []PastClaim) Text {
 		zh, en := e.describe(cs)
 		what := Text{"同一" + joinSame(x.Same).ZH, "the same " + joinSame(x.Same).EN}
 		return textf("%s已有申领：%s", what.ZH, zh)("a claim for %s exists: %s", what.EN, en)
@@ -32,26 +32,45 @@ func (e *evaluation) exclusion(x Exclusion, why Reason) {
 
 func (e *evaluation) higher() {
 	h := e.p.Higher
-	if h == nil || !e.comparable(h.Rule, append(slices.Clone(h.Same), SameLevel)) {
+	if h == nil || h.By == HigherNone || !e.comparable(h.Rule, h.Same, true) {
 		return
 	}
 	mine := e.in.Certificate
-	e.bar(h.Rule, HigherPaidReason, 1, func(c PastClaim) bool {
-		return h.Among.Has(c.Fund) && e.same(c, h.Same) && c.Level > mine.Level
+	e.bar(h.Rule, HigherPaidReason, 1, func(c *PastClaim) bool {
+		return c.Level > mine.Level && h.Among.Has(c.Fund) && e.same(c, h.Same) && e.issuedBefore(h, c.Issued)
 	}, func(cs []PastClaim) Text {
 		zh, en := e.describe(cs)
 		return textf("同一%s更高等级已有申领：%s", joinSame(h.Same).ZH, zh)("a higher level of the same %s was claimed: %s", joinSame(h.Same).EN, en)
 	})
-	if h.By != HigherHeld {
-		return
+	if h.By == HigherHeld {
+		e.higherHeld(h)
 	}
+}
+
+// issuedBefore reports whether a higher certificate bars this one by its date.
+// Where that date or this one's is not known it is asked which is newer.
+func (e *evaluation) issuedBefore(h *Higher, higher standards.Date) bool {
+	mine := e.in.Certificate.Issued
+	switch {
+	case !h.ByIssue:
+		return true
+	case higher != "" && mine != "":
+		return higher <= mine
+	}
+	later, ok := e.fact(h.Rule, HigherIssuedLater)
+	return ok && later == No
+}
+
+func (e *evaluation) higherHeld(h *Higher) {
+	mine := e.in.Certificate
 	var valid, pending *Certificate
 	for i, c := range e.others {
-		if !slices.Contains(e.p.Kinds.Allowed, c.Kind) || c.Level <= mine.Level || c.Occupation != mine.Occupation ||
+		if e.p.Kinds.ID != "" && !slices.Contains(e.p.Kinds.Allowed, c.Kind) || c.Level <= mine.Level || !e.sameOccupation(c.Edition, c.Occupation) ||
 			slices.Contains(h.Same, SameTrade) && c.Trade != mine.Trade {
 			continue
 		}
 		switch {
+		case c.State != CertificateValid && c.State != CertificateSuspended || !e.issuedBefore(h, c.Issued):
 		case c.State == CertificateValid && valid == nil:
 			valid = &e.others[i]
 		case c.State == CertificateSuspended && pending == nil:
@@ -67,53 +86,38 @@ func (e *evaluation) higher() {
 	}
 }
 
-func (e *evaluation) frequency() {
-	f := e.p.Frequency
-	if f == nil {
-		return
-	}
-	year, before := e.received.Year(), len(e.failing)
-	e.bar(f.Rule, FrequencyReached, f.Max, func(c PastClaim) bool {
-		return f.Counter.Has(c.Fund) && (f.Per == PerLifetime || c.year() == year)
-	}, func(cs []PastClaim) Text {
-		zh, en := e.describe(cs)
-		if f.Per == PerLifetime {
-			return textf("累计已计 %d 次，上限 %d 次：%s", len(cs), f.Max, zh)("%d of %d already: %s", len(cs), f.Max, en)
-		}
-		return textf("%d 年已计 %d 次，上限 %d 次：%s", year, len(cs), f.Max, zh)("%d of %d in %d already: %s", len(cs), f.Max, year, en)
-	})
-	for i := range e.failing[before:] {
-		e.failing[before+i].InPrinciple = f.InPrinciple
-	}
-}
-
 // bar fails rule r when limit claims count that match. A claim counts while its
 // money is locked or in the person's hands: reserved and not expired, confirmed,
 // or paid twice and not yet recovered. A refunded one counts only if the refund
 // does not give the right back; where the text is silent about that and it
 // decides, the fact [RightRestored] is asked for.
-func (e *evaluation) bar(r Rule, why Reason, limit int, match func(PastClaim) bool, say func([]PastClaim) Text) {
+func (e *evaluation) bar(r Rule, why Reason, limit int, match func(*PastClaim) bool, say func([]PastClaim) Text) {
+	e.barWhen(r, why, func(cs []PastClaim) bool { return len(cs) >= limit }, match, say)
+}
+
+// barWhen is bar with the limit as a question about the claims, in order of time.
+func (e *evaluation) barWhen(r Rule, why Reason, reached func([]PastClaim) bool, match func(*PastClaim) bool, say func([]PastClaim) Text) {
 	var sure, all []PastClaim
-	for _, c := range e.claims {
-		if !match(c) {
+	for i := range e.claims {
+		c := &e.claims[i]
+		counts := e.stateOf(c).Counts()
+		if counts == CountsNot || !match(c) {
 			continue
 		}
-		switch StateAt(c.State, c.Expires, e.in.Now).Counts() {
-		case CountsYes:
-			sure, all = append(sure, c), append(all, c)
-		case CountsByRefund:
-			if e.p.Refund == nil {
-				all = append(all, c)
-			} else if !e.p.Refund.RestoresRight {
-				sure, all = append(sure, c), append(all, c)
-			}
+		switch {
+		case counts == CountsYes:
+			sure, all = append(sure, *c), append(all, *c)
+		case e.p.Refund == nil:
+			all = append(all, *c)
+		case !e.p.Refund.RestoresRight:
+			sure, all = append(sure, *c), append(all, *c)
 		}
 	}
-	if len(all) < limit {
+	if !reached(all) {
 		return
 	}
 	blocking := sure
-	if len(sure) < limit {
+	if !reached(sure) {
 		if restored, ok := e.fact(r, RightRestored); !ok || restored == Yes {
 			return
 		}
@@ -123,12 +127,14 @@ func (e *evaluation) bar(r Rule, why Reason, limit int, match func(PastClaim) bo
 	for _, c := range blocking {
 		b := Block{On: standards.DateOf(c.At), Own: e.own(c)}
 		if b.Own {
-			b.Claim, b.State = c.ID, StateAt(c.State, c.Expires, e.in.Now)
+			b.Claim, b.State = c.ID, e.stateOf(&c)
 		}
 		blocks = append(blocks, b)
 	}
 	e.fail(r, why, say(blocking), blocks...)
 }
+
+func (e *evaluation) stateOf(c *PastClaim) State { return StateAt(c.State, c.Expires, e.in.Now) }
 
 func (e *evaluation) own(c PastClaim) bool { return c.Payer != "" && c.Payer == e.in.Payer }
 
@@ -139,7 +145,7 @@ func (e *evaluation) describe(cs []PastClaim) (zh, en string) {
 	for _, c := range cs {
 		on := standards.DateOf(c.At)
 		if e.own(c) {
-			n := StateAt(c.State, c.Expires, e.in.Now).Name()
+			n := e.stateOf(&c).Name()
 			zhs = append(zhs, fmt.Sprintf("%s 本机构 %s（%s）", on.Chinese(), c.ID, n.ZH))
 			ens = append(ens, fmt.Sprintf("%s your claim %s (%s)", on, c.ID, n.EN))
 		} else {
@@ -150,37 +156,50 @@ func (e *evaluation) describe(cs []PastClaim) (zh, en string) {
 }
 
 // comparable holds the claim when the certificate lacks what sameness needs.
-func (e *evaluation) comparable(r Rule, parts []Sameness) bool {
-	c, ok := e.in.Certificate, true
+// With level, that is needed besides.
+func (e *evaluation) comparable(r Rule, parts []Sameness, level bool) bool {
+	c, ok := &e.in.Certificate, true
 	if slices.Contains(parts, SameOccupation) && c.Occupation == "" {
 		e.lacks(r, "occupation", "职业编码", "occupation code")
 		ok = false
 	}
-	if slices.Contains(parts, SameLevel) && c.Level == 0 {
-		ok = false // asked for by amount()
+	if (level || slices.Contains(parts, SameLevel)) && c.Level == 0 {
+		e.lacks(r, "level", "等级", "level") // amount() may have asked already
+		ok = false
 	}
 	if slices.Contains(parts, SameCertificate) && c.Number == "" {
 		e.lacks(r, "number", "证书编号", "number")
 		ok = false
 	}
+	if slices.Contains(parts, SameCourse) && e.in.Subject.Course == "" {
+		e.lacksSubject(r, "course", "开班编号", "number of its class")
+		ok = false
+	}
 	return ok
 }
 
-// same compares a claim with the certificate in every part. Occupations are the
-// same when their codes are.
-func (e *evaluation) same(c PastClaim, parts []Sameness) bool {
-	mine := e.in.Certificate
+// same compares a claim with the one that is decided, in every part.
+func (e *evaluation) same(c *PastClaim, parts []Sameness) bool {
+	mine := &e.in.Certificate
 	for _, p := range parts {
 		var equal bool
 		switch p {
 		case SameOccupation:
-			equal = c.Occupation == mine.Occupation
+			equal = e.sameOccupation(c.Edition, c.Occupation)
 		case SameLevel:
 			equal = c.Level == mine.Level
 		case SameTrade:
 			equal = c.Trade == mine.Trade
 		case SameCertificate:
 			equal = cleanNumber(c.Certificate) == cleanNumber(mine.Number)
+		case SameSubject:
+			equal = c.Subject == e.in.Subject.Kind
+		case SamePeriod:
+			equal = overlaps(c.From, c.To, e.in.Subject.From, e.in.Subject.To)
+		case SameCourse:
+			equal = c.Course == e.in.Subject.Course
+		case SamePerson:
+			equal = true
 		}
 		if !equal {
 			return false
@@ -189,9 +208,22 @@ func (e *evaluation) same(c PastClaim, parts []Sameness) bool {
 	return true
 }
 
+// sameOccupation compares an occupation with that of the claim. Across editions a
+// table of equivalences says what is the same; without one, or where an edition
+// is not known, equal codes are.
+func (e *evaluation) sameOccupation(edition, code string) bool {
+	mine := &e.in.Certificate
+	if e.in.Equivalence == nil || edition == "" || mine.Edition == "" || edition == mine.Edition && code == mine.Occupation {
+		return code == mine.Occupation
+	}
+	return code != "" && e.in.Equivalence.Same(Job{Edition: edition, Code: code}, Job{Edition: mine.Edition, Code: mine.Occupation})
+}
+
 var samenessNames = map[Sameness]Text{
 	SameOccupation: {"职业", "occupation"}, SameLevel: {"等级", "level"},
 	SameTrade: {"工种", "trade"}, SameCertificate: {"证书", "certificate"},
+	SameSubject: {"事项", "subject"}, SamePeriod: {"时段", "period"}, SameCourse: {"班次", "class"},
+	SamePerson: {"人员", "person"},
 }
 
 func joinSame(parts []Sameness) Text {

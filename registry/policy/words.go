@@ -22,6 +22,14 @@ const (
 	FundApprenticeship   Fund = "apprenticeship"    // 新型学徒制补贴
 	FundAdvancedStudy    Fund = "advanced_study"    // 技师、高级技师研修补贴
 	FundSpecialOperation Fund = "special_operation" // 特种作业（设备）取证补贴
+	FundGraduate         Fund = "graduate"          // 院校毕业生就业补助
+	FundTrainingResults  Fund = "training_results"  // 政府购买高技能人才培训成果
+	FundLiving           Fund = "living_allowance"  // 培训期间生活费补贴
+	FundKeyGroup         Fund = "key_group"         // 重点群体就业技能培训补贴
+	FundNewEmployee      Fund = "new_employee"      // 企业新录用人员岗位技能培训补贴
+	FundGraduateTraining Fund = "graduate_training" // 离校未就业高校毕业生培训补贴
+	FundStartup          Fund = "entrepreneurship"  // 创业培训补贴
+	FundEducationExcess  Fund = "education_excess"  // 超出职工教育经费部分的补贴
 )
 
 var funds = map[Fund]Text{
@@ -34,6 +42,14 @@ var funds = map[Fund]Text{
 	FundApprenticeship:   {"新型学徒制补贴", "apprenticeship subsidy"},
 	FundAdvancedStudy:    {"技师研修补贴", "technicians' study subsidy"},
 	FundSpecialOperation: {"特种作业取证补贴", "special-operation licence subsidy"},
+	FundGraduate:         {"院校毕业生就业补助", "subsidy for graduates in employment"},
+	FundTrainingResults:  {"政府购买培训成果", "government purchase of training results"},
+	FundLiving:           {"培训期间生活费补贴", "living allowance during training"},
+	FundKeyGroup:         {"重点群体就业技能培训补贴", "job-skill training subsidy for key groups"},
+	FundNewEmployee:      {"新录用人员岗位技能培训补贴", "training subsidy for newly hired employees"},
+	FundGraduateTraining: {"离校未就业高校毕业生培训补贴", "training subsidy for unemployed graduates"},
+	FundStartup:          {"创业培训补贴", "start-up training subsidy"},
+	FundEducationExcess:  {"超出职工教育经费部分补贴", "subsidy beyond the staff education funds"},
 }
 
 // Known reports whether f is one of the kinds of funds.
@@ -153,6 +169,100 @@ const (
 	NotEntitled Entitlement = "not_entitled"
 	NotAsserted Entitlement = "not_asserted"
 )
+
+// PersonGroupCode names a group of persons 补贴对象. The list is open: a policy
+// may declare more.
+type PersonGroupCode string
+
+// groupNames are the groups that policies name most.
+var groupNames = map[PersonGroupCode]Text{
+	"enterprise_employee":       {"企业在职职工", "employees of enterprises"},
+	"new_employee":              {"企业新录用人员", "newly hired employees"},
+	"worker_on_leave":           {"转岗、待岗职工", "employees changing or awaiting posts"},
+	"unemployment_benefit":      {"领取失业保险金人员", "those who draw unemployment benefit"},
+	"registered_unemployed":     {"登记失业人员", "registered unemployed"},
+	"unemployed_youth":          {"登记失业青年", "registered unemployed youth"},
+	"hard_to_employ":            {"就业困难人员", "those hard to employ"},
+	"zero_employment_family":    {"零就业家庭成员", "members of families without employment"},
+	"rural_worker":              {"农村转移就业劳动者（农民工）", "rural workers"},
+	"land_expropriated":         {"被征地农民", "farmers whose land was taken"},
+	"graduate":                  {"高校毕业生", "graduates"},
+	"graduating_student":        {"毕业年度毕业生", "students of the graduating year"},
+	"two_after":                 {"两后生", "school leavers without further study"},
+	"poor":                      {"脱贫（低收入、低保）人员", "persons of low income"},
+	"disabled":                  {"残疾人", "disabled persons"},
+	"disabled_relative":         {"贫困或重度残疾人的直系亲属", "close relatives of poor or severely disabled persons"},
+	"veteran":                   {"退役军人", "veterans"},
+	"student":                   {"在校学生", "students at school"},
+	"flexible_employment":       {"灵活就业人员", "persons in flexible employment"},
+	"self_employed":             {"个体工商户、创业人员", "self-employed persons"},
+	"retired":                   {"退休（领取养老金）人员", "pensioners"},
+	"civil_servant":             {"公务员（含参公人员）", "civil servants"},
+	"institution_staff":         {"事业单位工作人员", "staff of public institutions"},
+	"skilled_institution_staff": {"事业单位工勤技能人员", "skilled workers of public institutions"},
+	"prisoner_release":          {"刑满释放、戒毒康复人员", "released persons"},
+	"frontline":                 {"生产服务一线职工", "workers in production"},
+	"apprentice":                {"企业新型学徒", "apprentices"},
+	"village_cadre":             {"村（社区）干部", "village officials"},
+}
+
+// Name returns the group's name; a code that is not in the table is its own name.
+func (g PersonGroupCode) Name() Text { return nameIn(groupNames, g) }
+
+// Payee is to whom a subsidy is paid.
+type Payee string
+
+// The payees.
+const (
+	PayPerson      Payee = "person"
+	PayEnterprise  Payee = "enterprise"
+	PayInstitution Payee = "institution"
+	PayFunder      Payee = "funder" // 谁出资谁受益: which of the three the fact [FundedBy] says
+)
+
+var payees = map[Payee]Text{
+	PayPerson: {"个人", "the person"}, PayEnterprise: {"企业", "the enterprise"},
+	PayInstitution: {"培训（评价）机构", "the institution"}, PayFunder: {"出资方", "who paid for it"},
+}
+
+// Name returns the payee in words.
+func (p Payee) Name() Text { return nameIn(payees, p) }
+
+// Money is where the money of a fund comes from 资金来源.
+type Money string
+
+// The sources of money.
+const (
+	MoneyUnemployment Money = "unemployment_insurance"
+	MoneyEmployment   Money = "employment"
+	MoneyEducation    Money = "education"
+	MoneyFinance      Money = "finance"
+	MoneyMixed        Money = "mixed"
+	MoneyUnknown      Money = "unknown"
+)
+
+var moneys = map[Money]Text{
+	MoneyUnemployment: {"失业保险基金", "unemployment insurance fund"}, MoneyEmployment: {"就业补助资金", "employment subsidies"},
+	MoneyEducation: {"职工教育经费", "staff education funds"}, MoneyFinance: {"财政资金", "public finance"},
+	MoneyMixed: {"多项资金", "several"}, MoneyUnknown: {"文件未载明", "not said"},
+}
+
+// Name returns the source of money in words.
+func (m Money) Name() Text { return nameIn(moneys, m) }
+
+var subjects = map[SubjectKind]Text{
+	ForCertificate: {"证书", "a certificate"},
+	ForPreJob:      {"岗前培训", "pre-job training"}, ForWorkMonths: {"以工代训", "work as training"},
+	ForApprentice: {"新型学徒制", "apprenticeship"}, ForGraduate: {"院校毕业生就业", "a graduate's employment"},
+	ForStudy: {"技师（高级技师）研修", "technicians' study"}, ForTrainingOnly: {"职业技能培训", "vocational training"},
+}
+
+// Name returns the subject in words.
+func (k SubjectKind) Name() Text { return nameIn(subjects, k) }
+
+var channels = map[Channel]Text{
+	BySystem: {"系统申领", "through the system"}, ByFile: {"人工报盘", "by a file handed in"}, ByHand: {"手工办理", "by hand"},
+}
 
 func nameIn[K ~string](table map[K]Text, k K) Text {
 	if t, ok := table[k]; ok {
