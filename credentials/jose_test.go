@@ -44,6 +44,8 @@ func joseKinds(t testing.TB) []joseKind {
 	directory := sampleDirectory()
 	dir, err := marshalPlain(directory)
 	noFail(t, err)
+	decision, err := marshalPlain(sampleDecisionBatch())
+	noFail(t, err)
 	k := newKeys(t, "js")
 	compact, err := list.Sign(k.signers[jws.Status])
 	noFail(t, err)
@@ -64,6 +66,10 @@ func joseKinds(t testing.TB) []joseKind {
 		}},
 		{"directory", jws.Directory, TypDirectory, string(dir), MaxDirectory, "bad_directory", func(s string, set jws.KeySet) error {
 			_, err := OpenDirectory(s, set)
+			return err
+		}},
+		{"decision over a file", jws.Decision, TypDecisionBatch, string(decision), MaxDecisionBatch, "bad_decision", func(s string, set jws.KeySet) error {
+			_, err := OpenDecisionBatch(s, set, jws.Limits{})
 			return err
 		}},
 	}

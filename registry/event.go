@@ -128,6 +128,7 @@ const (
 	SignedIn              EventKind = "signed_in"
 	SignedOut             EventKind = "signed_out"
 	ListChecked           EventKind = "list_checked"
+	ClaimsChecked         EventKind = "claims_checked" // a whole file, see ClaimBatch
 )
 
 // Event is one change as the audit log keeps it. Its stored bytes are hashed,

@@ -106,6 +106,8 @@ import (
 //	printed                  number                           blanks.Prints
 //	print_jobs               id                               PrintJob
 //	handouts                 number, version                  Handout (who fetched it for another stands sealed)
+//	claim_batches            id                               ClaimBatch (a file of claims that was checked)
+//	claim_batch_pages        run, n                           claimBatchPage (the answers stand sealed, 30 days)
 //	events, log_*            see registry/auditlog
 const (
 	tableAccounts         kv.Table = "accounts"
@@ -185,6 +187,8 @@ const (
 	tablePrinted          kv.Table = "printed"
 	tablePrintJobs        kv.Table = "print_jobs"
 	tableHandouts         kv.Table = "handouts"
+	tableClaimBatches     kv.Table = "claim_batches"
+	tableClaimBatchPages  kv.Table = "claim_batch_pages"
 
 	// indexes: entry key → primary key
 	indexKeysByAccount             kv.Table = "api_keys_by_account"         // account, id
@@ -208,6 +212,8 @@ const (
 	indexClaimsByID                kv.Table = "claims_by_id"                // id
 	indexClaimsByReference         kv.Table = "claims_by_reference"         // payer, reference
 	indexClaimsByCertificate       kv.Table = "claims_by_certificate"       // number, id
+	indexClaimBatchesByPayer       kv.Table = "claim_batches_by_payer"      // payer, started, id
+	indexClaimBatchesByExpiry      kv.Table = "claim_batches_by_expiry"     // expires, id: while the answers are there
 	indexAppointmentsByInstitution kv.Table = "appointments_by_institution" // institution, id
 	indexReviewsByWindow           kv.Table = "reviews_by_window"           // institution, sign, window, n
 	indexReviewsByRegion           kv.Table = "reviews_by_region"           // region, opened, id
@@ -1059,3 +1065,35 @@ var (
 		Key:   func(h Handout) []byte { return versionKey(h.Number, h.Version) },
 	}
 )
+
+var (
+	claimBatches = kv.Records[ClaimBatch]{
+		Table: tableClaimBatches,
+		Key:   func(b ClaimBatch) []byte { return kv.Key(b.ID) },
+		Indexes: []kv.Index[ClaimBatch]{
+			{Table: indexClaimBatchesByPayer, Keys: func(b ClaimBatch) [][]byte {
+				return [][]byte{kv.Key(b.Payer, uint64(b.Started.Unix()), b.ID)}
+			}},
+			{Table: indexClaimBatchesByExpiry, Keys: func(b ClaimBatch) [][]byte {
+				if b.Gone {
+					return nil
+				}
+				return [][]byte{kv.Key(uint64(b.Expires.Unix()), b.ID)}
+			}},
+		},
+	}
+	claimBatchPages = kv.Records[claimBatchPage]{
+		Table: tableClaimBatchPages,
+		Key:   func(p claimBatchPage) []byte { return kv.Key(p.Run, uint64(p.N)) },
+	}
+)
+
+// sealedBatchLines are the answers of a page, sealedBatchAllowed the rows of it that
+// were allowed, as claims that later rows have to reckon with.
+func sealedBatchLines(run string, n int) sealedPlace {
+	return sealedPlace{tableClaimBatchPages, kv.Key(run, uint64(n)), "lines"}
+}
+
+func sealedBatchAllowed(run string, n int) sealedPlace {
+	return sealedPlace{tableClaimBatchPages, kv.Key(run, uint64(n)), "allowed"}
+}

@@ -244,6 +244,11 @@ func ParseLevelNumber(s string) (LevelNumber, error) {
 	if spreadsheetForm.MatchString(t) {
 		return LevelNumber{}, spreadsheetNumber()
 	}
+	return levelParsed(t)
+}
+
+// levelParsed reads a number that is cleaned.
+func levelParsed(t string) (LevelNumber, error) {
 	r := []rune(t)
 	if len(r) != 22 {
 		return LevelNumber{}, fail.New(fail.Invalid, "number_length", "the certificate number must have 22 characters, not %d", len(r)).
@@ -356,7 +361,7 @@ func ParseNumber(s string) (Number, error) {
 	if t == "" {
 		return Number{}, numberMissing()
 	}
-	if spreadsheetForm.MatchString(t) {
+	if !plainLevel(t) && spreadsheetForm.MatchString(t) {
 		return Number{}, spreadsheetNumber()
 	}
 	n, err := recognise(t)
@@ -370,8 +375,17 @@ func ParseNumber(s string) (Number, error) {
 	return n, nil
 }
 
+// plainLevel reports a capital letter and 21 digits, which nearly all numbers are:
+// of the forms that recognise knows it can only be that of a level certificate. R
+// begins provincial numbers and T those of operators.
+func plainLevel(t string) bool {
+	return len(t) == 22 && t[0] >= 'A' && t[0] <= 'Z' && t[0] != 'R' && t[0] != 'T' && strings.Trim(t[1:], "0123456789") == ""
+}
+
 func recognise(t string) (Number, error) {
 	switch {
+	case plainLevel(t):
+		return recogniseLevel(t)
 	case operationLike.MatchString(t):
 		return parseOperation(t)
 	case provincial20.MatchString(t) && len([]rune(t)) >= 18 && len([]rune(t)) <= 22:
@@ -401,16 +415,20 @@ func recognise(t string) (Number, error) {
 	case isIdentity(t):
 		return Number{Kind: IdentityNumber}, nil
 	case levelLike.MatchString(t) || len([]rune(t)) == 22 && unicode.IsLetter([]rune(t)[0]):
-		p, err := ParseLevelNumber(t)
-		if err != nil {
-			return Number{}, err
-		}
-		if p.Level == SpecialTechnician {
-			return Number{Kind: SpecialTechnicianPaper, Parts: &p}, nil
-		}
-		return Number{Kind: LevelCertificate, Parts: &p}, nil
+		return recogniseLevel(t)
 	}
 	return parseOther(t)
+}
+
+func recogniseLevel(t string) (Number, error) {
+	p, err := levelParsed(t)
+	if err != nil {
+		return Number{}, err
+	}
+	if p.Level == SpecialTechnician {
+		return Number{Kind: SpecialTechnicianPaper, Parts: &p}, nil
+	}
+	return Number{Kind: LevelCertificate, Parts: &p}, nil
 }
 
 // looksIdentity reports whether t has the shape, the region (9 for foreigners)

@@ -189,3 +189,25 @@ func TestMistypedNumbersAreNotTakenForOtherKinds(t *testing.T) {
 		wantCode(t, err, code, s, strings.TrimPrefix(s, "T"))
 	}
 }
+
+// A capital letter and 21 digits is told by a shorter way, which has to be the way
+// that all numbers go.
+func TestPlainLevelNumbersAreNoOtherNumbers(t *testing.T) {
+	for letter := 'A'; letter <= 'Z'; letter++ {
+		number := string(letter) + "000032058301263000001"
+		others := operationLike.MatchString(number) || provincial20.MatchString(number) || specialBoth.MatchString(number) || digits13.MatchString(number) ||
+			shanghaiPrefixed.MatchString(number) || digits16.MatchString(number) || construction14.MatchString(number) || looksIdentity(number) || isIdentity(number) ||
+			spreadsheetForm.MatchString(number)
+		if plainLevel(number) && (others || !levelLike.MatchString(number)) {
+			t.Errorf("%s could be another number", number)
+		}
+		if !plainLevel(number) && letter != 'R' && letter != 'T' {
+			t.Errorf("%s goes the long way", number)
+		}
+	}
+	for _, number := range []string{"", "S", "S00003205830126300000", "S0000320583012630000011", "s000032058301263000001", "S00003205830126300000X", "SS00032058301263000001", "0000032058301263000001"} {
+		if plainLevel(number) {
+			t.Errorf("%q is taken for one", number)
+		}
+	}
+}

@@ -25,6 +25,7 @@ const (
 	limitFrame  limitName = "frame"
 	limitPast   limitName = "past"
 	limitSignIn limitName = "sign-in"
+	limitBatch  limitName = "batch" // files of claims
 )
 
 // limiter is a bucket of requests per address. It lives in this process alone:
@@ -49,7 +50,7 @@ const bucketsMax = 100_000
 func newLimiters(l Limits) map[limitName]*limiter {
 	d := DefaultLimits()
 	out := map[limitName]*limiter{}
-	for name, figures := range map[limitName][2]int{limitLookup: {l.Lookup, d.Lookup}, limitVerify: {l.Verify, d.Verify}, limitImage: {l.Image, d.Image}, limitFrame: {l.Frame, d.Frame}, limitPast: {l.Past, d.Past}, limitSignIn: {l.SignIn, d.SignIn}} {
+	for name, figures := range map[limitName][2]int{limitLookup: {l.Lookup, d.Lookup}, limitVerify: {l.Verify, d.Verify}, limitImage: {l.Image, d.Image}, limitFrame: {l.Frame, d.Frame}, limitPast: {l.Past, d.Past}, limitSignIn: {l.SignIn, d.SignIn}, limitBatch: {l.Batch, d.Batch}} {
 		n := figures[0]
 		if n == 0 {
 			n = figures[1]

@@ -76,11 +76,12 @@ type Limits struct {
 	Frame  int // pictures of a camera that looks for a code
 	Past   int // status lists of the past, each of which is signed for who asks
 	SignIn int // tries to sign in, from one address and with one key
+	Batch  int // files of claims
 }
 
 // DefaultLimits are the limits of a Config without any.
 func DefaultLimits() Limits {
-	return Limits{Lookup: 20, Verify: 300, Image: 12, Frame: 90, Past: 60, SignIn: 10}
+	return Limits{Lookup: 20, Verify: 300, Image: 12, Frame: 90, Past: 60, SignIn: 10, Batch: 20}
 }
 
 // How the server treats its connections. Bodies are read by handlers, so the
@@ -180,7 +181,7 @@ func (s *Server) tuneConnections() {
 	server := s.app.Server()
 	server.HeaderReceived = func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 		path, _, _ := strings.Cut(string(h.RequestURI()), "?")
-		if h.IsPost() && strings.HasPrefix(path, "/api/v1/sessions/") && (strings.HasSuffix(path, "/results") || strings.HasSuffix(path, "/photos")) {
+		if h.IsPost() && strings.HasPrefix(path, "/api/v1/sessions/") && (strings.HasSuffix(path, "/results") || strings.HasSuffix(path, "/photos")) || h.IsPost() && path == batchPath {
 			return fasthttp.RequestConfig{ReadTimeout: uploadTimeout}
 		}
 		return fasthttp.RequestConfig{ReadTimeout: readTimeout}

@@ -45,7 +45,7 @@ request has mistakes. Other payers' claims show as a date and a reason only.`,
   bajigong claim release c-… --reason 本人撤回`,
 	}
 	server.add(cmd.PersistentFlags(), w)
-	return group(cmd, claimCheck(w, &server), claimReserve(w, &server), claimConfirm(w, &server),
+	return group(cmd, claimCheck(w, &server), claimCheckBatch(w, &server), claimReserve(w, &server), claimConfirm(w, &server),
 		claimRelease(w, &server), claimRefund(w, &server), claimShow(w, &server))
 }
 

@@ -23,8 +23,27 @@ type Index[V any] struct {
 	Unique bool
 }
 
+// A Decoder is a Reader that has decoded some records already: what many ask for is
+// then decoded once. Decoded gives the V that the Records of the table would decode
+// from the value under key, or nil when it has none. It is shared; nobody changes
+// what its pointers, slices and maps hold.
+type Decoder interface {
+	Decoded(t Table, key []byte) any
+}
+
+// decoded is the record that rd has decoded already.
+func (r Records[V]) decoded(rd Reader, key []byte) (v V, ok bool) {
+	if d, can := rd.(Decoder); can {
+		v, ok = d.Decoded(r.Table, key).(V)
+	}
+	return v, ok
+}
+
 // Get reads one record; ok is false when there is none.
 func (r Records[V]) Get(rd Reader, key []byte) (v V, ok bool, err error) {
+	if v, ok := r.decoded(rd, key); ok {
+		return v, true, nil
+	}
 	value, err := rd.Get(r.Table, key)
 	if err != nil || value == nil {
 		return v, false, err
@@ -42,6 +61,9 @@ func (r Records[V]) GetMany(rd Reader, keys [][]byte) (vs []V, ok []bool, err er
 	vs, ok = make([]V, len(keys)), make([]bool, len(keys))
 	for i, value := range values {
 		if value == nil {
+			continue
+		}
+		if vs[i], ok[i] = r.decoded(rd, keys[i]); ok[i] {
 			continue
 		}
 		if vs[i], err = r.decode(keys[i], value); err != nil {

@@ -96,3 +96,46 @@ func TestGetManyRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// known is a Reader that has decoded one record, and differently, so that it shows.
+type known struct{ kv.Reader }
+
+func (known) Decoded(t kv.Table, key []byte) any {
+	switch {
+	case t == "people" && string(key) == string(kv.Key(uint64(2))):
+		return person{ID: 2, Name: "known"}
+	case t == "people" && string(key) == string(kv.Key(uint64(3))):
+		return "of another type"
+	}
+	return nil
+}
+
+func TestRecordsThatAreDecodedAlready(t *testing.T) {
+	db := openDB(t, openBolt(t), kv.Options{})
+	if err := db.Update(t.Context(), func(tx kv.Tx) error {
+		for id, name := range []string{"", "a", "b", "c"} {
+			if err := people.Put(tx, person{uint64(id), name}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.View(t.Context(), func(rd kv.Reader) error {
+		keys := [][]byte{kv.Key(uint64(1)), kv.Key(uint64(2)), kv.Key(uint64(3)), kv.Key(uint64(9))}
+		many, ok, err := people.GetMany(known{rd}, keys)
+		if err != nil {
+			return err
+		}
+		for i, want := range []string{"a", "known", "c", ""} {
+			one, there, err := people.Get(known{rd}, keys[i])
+			if err != nil || there != ok[i] || there != (want != "") || one.Name != want || many[i].Name != want {
+				t.Errorf("%d: %+v, %t; %+v, %t, %v", i, one, there, many[i], ok[i], err)
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,82 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"time"
+
+	"bajigong/internal/fail"
+	"bajigong/internal/kv"
+	"bajigong/standards"
+)
+
+// GatherBoth gathers what decisions on a file rest on, for all rows at once and one
+// by one on the store itself, and says which rows differ. matched is how many rows
+// have a certificate.
+func (r *Registry) GatherBoth(ctx context.Context, by Actor, data []byte, ask ClaimBatchAsk) (rows, matched int, differ []string, err error) {
+	f, err := readClaimBatch(data, ask)
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	err = r.view(ctx, func(rd kv.Reader, now time.Time) error {
+		many, err := r.gatherMany(rd, by, f.rows, now)
+		if err != nil {
+			return err
+		}
+		for i, row := range f.rows {
+			if len(row.problems) > 0 {
+				continue
+			}
+			rows++
+			var one gathered
+			if one.received, err = row.query.receivedOn(standards.DateOf(now)); err == nil {
+				one.material, one.match, err = r.gatherClaim(rd, by, row.query, one.received, now)
+			}
+			if err != nil {
+				one.wrong = fail.Of(err)
+			}
+			if one.match {
+				matched++
+			}
+			if !reflect.DeepEqual(one, many[i]) {
+				differ = append(differ, fmt.Sprintf("row %d:\n one  %+v\n many %+v", row.number, one, many[i]))
+			}
+		}
+		return nil
+	})
+	return rows, matched, differ, err
+}
+
+// ReadClaimBatch reads a file as far as it can be without the store: its form, the
+// rows it has, how many of them have mistakes, and whether anything that may be shown
+// of one holds an identity number.
+func ReadClaimBatch(data []byte, ask ClaimBatchAsk) (format ClaimBatchFormat, rows, wrong int, leaks string, err error) {
+	f, err := readClaimBatch(data, ask)
+	if err != nil {
+		for _, x := range fail.Of(err).Fields {
+			if holdsIdentity(x.Name) || holdsIdentity(x.ZH) || holdsIdentity(x.EN) {
+				leaks = x.Name
+			}
+		}
+		if e := fail.Of(err); holdsIdentity(e.Text) || holdsIdentity(e.ZH) {
+			leaks = e.Text
+		}
+		return f.format, 0, 0, leaks, err
+	}
+	for _, row := range f.rows {
+		if len(row.problems) > 0 {
+			wrong++
+		}
+		texts := []string{row.reference, row.certificate}
+		for _, p := range row.problems {
+			texts = append(texts, p.Name, p.ZH, p.EN)
+		}
+		for _, text := range texts {
+			if holdsIdentity(text) {
+				leaks = text
+			}
+		}
+	}
+	return f.format, len(f.rows), wrong, leaks, nil
+}
