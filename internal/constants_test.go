@@ -22,6 +22,11 @@ var ruleCode = []string{"../evaluators/*.go", "../evaluators/*/*.go", "../standa
 // by file and by the name that has the number, or the line of a comparison or
 // calculation of days. Each says what the number is.
 var numbersAllowed = map[string]string{
+	"registry/collision.go collisionAgainst":                          "claims that one finding names",
+	"registry/elsewhere_kind.go sameTextMost":                         "certificates read for one number",
+	"registry/merge_collide.go mergeClaimsMost":                       "claims decided again in one Update",
+	"registry/merge_person.go identitiesMost":                         "documents of one person",
+	"registry/merge_run.go mergesMost":                                "proposals read of one person",
 	"evaluators/application.go maxRounds":                             "how often one application is returned before it is begun anew",
 	"evaluators/application.go maxPending":                            "open applications of one institution",
 	"evaluators/filing.go maxScope":                                   "entries of one filing",

@@ -27,6 +27,7 @@ var embedded = []struct {
 	{"registry/*/data/*.yaml", ruleFile},
 	{"credentials/paper/data/*/*.yaml", ruleFile},
 	{"standards/eligibility/data/*.yaml", ruleFile},
+	{"standards/sameness/data/*.yaml", ruleFile},
 	{"registry/policy/policies/*.yaml", policyFile},
 	{"registry/policy/cases/*.yaml", nil}, // trials of the policies, no rules
 	{"registry/policy/regions.yaml", headed("GB/T 2260")},

@@ -113,14 +113,19 @@ const (
 	ReadNational         Action = "read reports to the national query"      // without personal data
 	ConfirmQueryable     Action = "record that certificates can be queried" // 可查询; the issuer only where a rule file lets it
 	CheckLists           Action = "check lists of certificates"
-	PrintCertificate     Action = "print a certificate" // 制证: shows the full number of the document
+	PrintCertificate     Action = "print a certificate"           // 制证: shows the full number of the document
+	MergePersons         Action = "merge persons of the register" // and undo it; always two accounts
+	ReadMerge            Action = "read a merge of persons"
+	ReadCollision        Action = "read a collision of claims"
+	DecideCollisions     Action = "decide on collisions of claims"
 )
 
 // Actions lists every action, for the table test of may.
 func Actions() []Action {
 	return []Action{ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, RunSessions, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals,
 		ReadCertificate, VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere,
-		ManagePosts, FilePosts, ReadPosts, ReadPerson, UseClaims, ReadClaim, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, AnswerInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseInside, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ManageKeyRing, ReportNationally, ReadNational, ConfirmQueryable, CheckLists, PrintCertificate, KeepBlanks, DecideOnBlanks, ReadBlanks, RecordPrints}
+		ManagePosts, FilePosts, ReadPosts, ReadPerson, UseClaims, ReadClaim, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, AnswerInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseInside, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ManageKeyRing, ReportNationally, ReadNational, ConfirmQueryable, CheckLists, PrintCertificate, KeepBlanks, DecideOnBlanks, ReadBlanks, RecordPrints,
+		MergePersons, ReadMerge, ReadCollision, DecideCollisions}
 }
 
 // Object is what an action is about. Empty fields belong to nobody.
@@ -159,14 +164,15 @@ func allowed(by Actor, do Action, about Object) bool {
 	if by.has(RoleOperator) {
 		switch do {
 		case ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, ReadSession, ReadCertificate, ReadEvents, CheckRegister,
-			ApplyForFiling, KeepFilings, SuspendSites, ReadCase, ReadStatistics, ImportPast, ManageKeyRing:
+			ApplyForFiling, KeepFilings, SuspendSites, ReadCase, ReadStatistics, ImportPast, ManageKeyRing, MergePersons, ReadMerge:
 			return true
 		}
 	}
 	if by.has(RoleAuthority) && governs(by.Region, about.Region) {
 		switch do {
 		case ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals, ReadCertificate,
-			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, FilePosts, ReadPosts, ReadPerson, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ReportNationally, ReadNational, ConfirmQueryable, CheckLists, PrintCertificate, DecideOnBlanks, ReadBlanks:
+			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, FilePosts, ReadPosts, ReadPerson, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ReportNationally, ReadNational, ConfirmQueryable, CheckLists, PrintCertificate, DecideOnBlanks, ReadBlanks,
+			MergePersons, ReadMerge, ReadCollision, DecideCollisions:
 			return true
 		}
 	}
@@ -178,13 +184,13 @@ func allowed(by Actor, do Action, about Object) bool {
 	}
 	if by.has(RolePayer) && by.Organisation != "" && by.Organisation == about.Payer {
 		switch do {
-		case UseClaims, ReadClaim:
+		case UseClaims, ReadClaim, ReadCollision:
 			return true
 		}
 	}
 	if by.has(RoleAuditor) && governs(by.Region, about.Region) {
 		switch do {
-		case ReadInstitution, ReadSession, ReadCertificate, ReadClaim, ReadEvents, CheckRegister, ReadReview, ReadInspection, ReadCase, ReadStatistics, ReadExaminer, ReadMassChange, ReadNational, CheckLists, ReadBlanks:
+		case ReadInstitution, ReadSession, ReadCertificate, ReadClaim, ReadEvents, CheckRegister, ReadReview, ReadInspection, ReadCase, ReadStatistics, ReadExaminer, ReadMassChange, ReadNational, CheckLists, ReadBlanks, ReadMerge, ReadCollision:
 			return true
 		}
 	}

@@ -165,10 +165,21 @@ func (r *Registry) proposal(rd kv.Reader, inst evaluators.Institution, p PersonI
 const postsPerPerson = 200
 
 func appointmentsOf(rd kv.Reader, p PersonID) ([]Appointment, error) {
-	rng := kv.Prefix(kv.Key(p[:]))
-	rng.Limit = postsPerPerson
-	out, _, err := appointments.ScanIndex(rd, indexAppointmentsByPerson, rng)
-	return out, err
+	ids, err := identities(rd, p)
+	if err != nil {
+		return nil, err
+	}
+	var out []Appointment
+	for _, id := range ids {
+		rng := kv.Prefix(kv.Key(id[:]))
+		rng.Limit = postsPerPerson
+		own, _, err := appointments.ScanIndex(rd, indexAppointmentsByPerson, rng)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, own...)
+	}
+	return out, nil
 }
 
 func appointmentFor(rd kv.Reader, by Actor, id string) (Appointment, error) {

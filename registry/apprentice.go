@@ -98,10 +98,21 @@ func noOtherApprenticeship(rd kv.Reader, p PersonID, employer, occupation string
 }
 
 func apprenticeshipsOf(rd kv.Reader, p PersonID) ([]Apprentice, error) {
-	rng := kv.Prefix(kv.Key(p[:]))
-	rng.Limit = postsPerPerson
-	out, _, err := apprentices.ScanIndex(rd, indexApprenticesByPerson, rng)
-	return out, err
+	ids, err := identities(rd, p)
+	if err != nil {
+		return nil, err
+	}
+	var out []Apprentice
+	for _, id := range ids {
+		rng := kv.Prefix(kv.Key(id[:]))
+		rng.Limit = postsPerPerson
+		own, _, err := apprentices.ScanIndex(rd, indexApprenticesByPerson, rng)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, own...)
+	}
+	return out, nil
 }
 
 func (r *Registry) putApprentice(tx kv.Tx, by Actor, a Apprentice, kind EventKind) error {

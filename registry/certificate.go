@@ -61,6 +61,14 @@ type Certificate struct {
 	// Queryable is the first day on which the national query has it, as stated by
 	// who registered it from elsewhere; of what is issued here the reports say it.
 	Queryable standards.Date `json:"queryable,omitempty"`
+
+	// What who registered it from elsewhere says about it; see Elsewhere.
+	PaperKind policy.Kind    `json:"paper_kind,omitempty"`
+	Edition   string         `json:"edition,omitempty"`    // of the occupation code; empty: 2022
+	Place     string         `json:"place,omitempty"`      // where it was acquired, GB/T 2260
+	ValidTo   standards.Date `json:"valid_to,omitempty"`   // last day of a kind with a term
+	Source    string         `json:"source,omitempty"`     // on what the registration rests
+	PaperText string         `json:"paper_text,omitempty"` // the number alone where Number is qualified by its source, or its keyed hash
 }
 
 // CertificateStatus is what a certificate is worth, apart from its versions.

@@ -148,10 +148,10 @@ func (r *Registry) gatherClaim(rd kv.Reader, by Actor, q claimQuery, received st
 // decide evaluates the policy over the material. It is pure.
 func (m material) decide(by Actor, received standards.Date, now time.Time) decided {
 	d := decided{match: true, material: m, basis: claimBasis{Received: received, Facts: m.facts}}
-	in := policy.Input{Now: now, Received: received, Payer: by.Organisation, Certificate: claimed(m.certificate, m.certificate.Status)}
+	in := policy.Input{Now: now, Received: received, Payer: by.Organisation, Certificate: claimed(m.certificate, m.certificate.Status, standards.DateOf(now))}
 	for _, h := range m.held {
 		d.basis.Certificates = append(d.basis.Certificates, h.Number)
-		in.Others = append(in.Others, claimed(h.Certificate, h.Status))
+		in.Others = append(in.Others, claimed(h.Certificate, h.Status, standards.DateOf(now)))
 	}
 	if m.unqueryable && in.Certificate.State == policy.CertificateValid {
 		in.Certificate.State = policy.CertificateNotQueryable
@@ -165,19 +165,28 @@ func (m material) decide(by Actor, received standards.Date, now time.Time) decid
 // those of the request, and all that its holder has. There is none, and no
 // error, when they do not belong together.
 func (r *Registry) matching(rd kv.Reader, q claimQuery) (Certificate, []holding, error) {
-	c, ok, err := certificates.Get(rd, kv.Key(r.storedNumber(q.number)))
-	if err != nil || !ok {
+	meant, err := r.certificatesOfNumber(rd, q.number)
+	if err != nil || len(meant) == 0 {
 		return Certificate{}, nil, err
 	}
 	person, ok, err := r.personByDocument(rd, q.document)
-	if err != nil || !ok || person != c.Person {
+	if err != nil || !ok {
 		return Certificate{}, nil, err
 	}
+	ids, err := identities(rd, person)
+	if err != nil {
+		return Certificate{}, nil, err
+	}
+	i := slices.IndexFunc(meant, func(c Certificate) bool { return slices.Contains(ids, c.Person) })
+	if i < 0 {
+		return Certificate{}, nil, nil
+	}
+	c := meant[i]
 	paper, err := r.paper(rd, c.Number, c.Versions)
 	if err != nil || !paper.sameName(q.name) {
 		return Certificate{}, nil, err
 	}
-	held, err := r.holdings(rd, c.Person)
+	held, err := r.holdingsUnder(rd, ids)
 	if err != nil || !slices.ContainsFunc(held, func(h holding) bool { return h.Number == c.Number }) {
 		return Certificate{}, nil, err // its batch is not public
 	}
@@ -190,11 +199,18 @@ type holding struct {
 	received time.Time
 }
 
-// holdings are the public certificates of a person, by number.
+// holdings are the public certificates of a person, by number, under whatever ids
+// it has after merges.
 func (r *Registry) holdings(rd kv.Reader, person PersonID) ([]holding, error) {
-	rng := kv.Prefix(kv.Key(person[:]))
-	rng.Limit = holdingsMax + 1
-	cs, _, err := certificates.ScanIndex(rd, indexCertificatesByPerson, rng)
+	ids, err := identities(rd, person)
+	if err != nil {
+		return nil, err
+	}
+	return r.holdingsUnder(rd, ids)
+}
+
+func (r *Registry) holdingsUnder(rd kv.Reader, ids []PersonID) ([]holding, error) {
+	cs, err := certificatesUnder(rd, ids, holdingsMax)
 	if err != nil {
 		return nil, err
 	}
@@ -279,12 +295,12 @@ var claimStates = map[CertificateStatus]policy.CertificateState{
 	CertificateVoided:    policy.CertificateVoided,
 }
 
-// claimed is a certificate as the rules see it when it has a status. Versions do
-// not matter to them: the number stands for the newest.
-func claimed(c Certificate, status CertificateStatus) policy.Certificate {
+// claimed is a certificate as the rules see it on a day when it has a status.
+// Versions do not matter to them: the number stands for the newest.
+func claimed(c Certificate, status CertificateStatus, on standards.Date) policy.Certificate {
 	out := policy.Certificate{
-		Number: c.Number, Kind: claimKinds[c.Kind], Occupation: c.Occupation, Edition: occupationEdition, Trade: claimTrade(c),
-		Level: c.Level, Issued: c.Issued, Mode: c.Mode, State: claimStates[status],
+		Number: c.Number, Kind: c.policyKind(), Occupation: c.Occupation, Edition: c.edition(), Trade: claimTrade(c),
+		Level: c.Level, Issued: c.Issued, Mode: c.Mode, State: c.policyState(status, on),
 		Origin: policy.OriginElsewhere, Entitled: policy.NotAsserted,
 	}
 	if n, err := standards.ParseNumber(c.Number); err == nil && n.Parts != nil && n.Parts.Class != 0 {
@@ -299,11 +315,7 @@ func claimed(c Certificate, status CertificateStatus) policy.Certificate {
 	case c.Entitlement != nil:
 		out.Entitled = policy.NotEntitled
 	}
-	// Where a certificate was acquired is known when its filing is; for others
-	// Region says who registered it, which is something else.
-	if c.Filing != "" {
-		out.Place = c.Region
-	}
+	out.Place = c.acquiredAt()
 	return out
 }
 

@@ -7,10 +7,10 @@ import (
 	"math"
 	"slices"
 
-	"bajigong/internal/fail"
 	"bajigong/internal/kv"
 	"bajigong/registry/auditlog"
 	"bajigong/registry/policy"
+	"bajigong/standards"
 )
 
 // checkClaims proves invariant 3: it replays every person's claims in the order
@@ -45,8 +45,8 @@ func (r *Registry) checkClaims(rd kv.Reader, report func(string)) (int, error) {
 }
 
 func (r *Registry) replayPerson(rd kv.Reader, all []Claim, report func(string)) error {
-	held, err := r.holdings(rd, all[0].Person)
-	if fail.KindOf(err) == fail.Conflict {
+	whole, err := r.wholeOf(rd, all)
+	if cannotReplay(err) {
 		report("claim " + all[0].ID + " and those after it cannot be replayed: " + err.Error())
 		return nil
 	}
@@ -54,7 +54,7 @@ func (r *Registry) replayPerson(rd kv.Reader, all []Claim, report func(string)) 
 		return err
 	}
 	for i, c := range all {
-		p := replay{r: r, rd: rd, all: all, held: held, claim: c, report: report}
+		p := replay{r: r, rd: rd, whole: whole, claim: c, report: report}
 		if c.Seq != i+1 || i > 0 && c.LogIndex <= all[i-1].LogIndex {
 			p.problem("is number %d of its person, out of the order of the log", c.Seq)
 		}
@@ -69,8 +69,7 @@ func (r *Registry) replayPerson(rd kv.Reader, all []Claim, report func(string)) 
 type replay struct {
 	r      *Registry
 	rd     kv.Reader
-	all    []Claim   // the person's, as they are now
-	held   []holding // the person's, as they are now
+	whole  wholePerson // the person's claims and holdings, as they are now
 	claim  Claim
 	report func(string)
 }
@@ -134,18 +133,19 @@ func (p replay) logged() error {
 // input is what the claim was decided on, as it was known before its entry of the
 // log. Besides problems it reports nothing.
 func (p replay) input(law policy.Policy, basis claimBasis) policy.Input {
-	c, index := p.claim, p.claim.LogIndex
+	c, index, on := p.claim, p.claim.LogIndex, standards.DateOf(p.claim.Reserved)
 	in := policy.Input{Now: c.Reserved, Received: basis.Received, Payer: c.Payer}
-	for _, h := range p.held {
+	_, held := p.whole.at(index)
+	for _, h := range held {
 		listed := slices.Contains(basis.Certificates, h.Number)
 		if !listed && h.received.Before(c.Reserved) {
 			p.problem("was decided without certificate %s, which was public", h.Number)
 		}
 		if listed {
-			in.Others = append(in.Others, claimed(h.Certificate, h.statusBefore(index)))
+			in.Others = append(in.Others, claimed(h.Certificate, h.statusBefore(index), on))
 		}
 		if h.Number == c.Certificate {
-			in.Certificate = claimed(h.Certificate, h.statusBefore(index))
+			in.Certificate = claimed(h.Certificate, h.statusBefore(index), on)
 		}
 	}
 	if len(in.Others) != len(basis.Certificates) || in.Certificate.Number == "" {
@@ -185,8 +185,9 @@ func (p replay) latePayment(law policy.Policy, basis claimBasis) {
 	}
 	paidTwice := c.Recovery != nil
 	in := policy.Input{Now: c.Payment.At, Received: basis.Received, Payer: c.Payer}
-	for _, h := range p.held {
-		seen := claimed(h.Certificate, h.statusBefore(c.Payment.LogIndex))
+	_, held := p.whole.at(c.Payment.LogIndex)
+	for _, h := range held {
+		seen := claimed(h.Certificate, h.statusBefore(c.Payment.LogIndex), standards.DateOf(c.Payment.At))
 		if h.received.Before(c.Payment.At) || paidTwice && h.received.Equal(c.Payment.At) {
 			in.Others = append(in.Others, seen)
 		}
@@ -203,7 +204,8 @@ func (p replay) latePayment(law policy.Policy, basis claimBasis) {
 // claimsBefore are the person's claims as they stood before entry index.
 func (p replay) claimsBefore(index uint64) []Claim {
 	var out []Claim
-	for _, c := range p.all {
+	all, _ := p.whole.at(index)
+	for _, c := range all {
 		if c, ok := c.before(index); ok {
 			out = append(out, c)
 		}

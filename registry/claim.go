@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"bajigong/internal/fail"
 	"bajigong/internal/kv"
 	"bajigong/registry/policy"
 	"bajigong/standards"
@@ -218,14 +217,23 @@ func claimFor(rd kv.Reader, by Actor, do Action, id string) (Claim, error) {
 	return c, nil
 }
 
-// personClaims reads every claim of a person in the order of the log.
+// personClaims reads every claim of a person, under whatever ids it has after
+// merges, in the order of the log.
 func personClaims(rd kv.Reader, person PersonID) ([]Claim, error) {
-	rng := kv.Prefix(kv.Key(person[:]))
+	ids, err := identities(rd, person)
+	if err != nil {
+		return nil, err
+	}
+	return claimsUnderAll(rd, ids)
+}
+
+// claimsUnder reads the claims under one id.
+func claimsUnder(rd kv.Reader, id PersonID) ([]Claim, error) {
+	rng := kv.Prefix(kv.Key(id[:]))
 	rng.Limit = claimsMax + 1
 	cs, _, err := claims.Scan(rd, rng)
 	if err == nil && len(cs) > claimsMax {
-		err = fail.New(fail.Conflict, "too_many_claims", "this person has more than %d claims; ask the register's operator for a review", claimsMax).
-			In("该人员申领记录超过 %d 条，请联系登记系统运营方复核", claimsMax)
+		err = tooManyClaims()
 	}
 	return cs, err
 }

@@ -68,10 +68,11 @@ func (r *Registry) replayOf(rd kv.Reader, c Claim, report func(string)) (p repla
 		return p, basis, law, err
 	}
 	p = replay{r: r, rd: rd, claim: c, report: report}
-	if p.all, err = personClaims(rd, c.Person); err != nil {
+	own, err := claimsUnder(rd, c.Person)
+	if err != nil {
 		return p, basis, law, err
 	}
-	p.held, err = r.holdings(rd, c.Person)
+	p.whole, err = r.wholeOf(rd, own)
 	return p, basis, law, err
 }
 

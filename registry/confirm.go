@@ -109,9 +109,9 @@ func (r *Registry) takenFrom(rd kv.Reader, c Claim, now time.Time) ([]policy.Fai
 	}
 	in := policy.Input{Now: now, Received: basis.Received, Payer: c.Payer}
 	for _, h := range held {
-		in.Others = append(in.Others, claimed(h.Certificate, h.Status))
+		in.Others = append(in.Others, claimed(h.Certificate, h.Status, standards.DateOf(now)))
 		if h.Number == c.Certificate {
-			in.Certificate = claimed(h.Certificate, h.Status)
+			in.Certificate = claimed(h.Certificate, h.Status, standards.DateOf(now))
 		}
 	}
 	in.Claims, in.Facts = pastClaims(p, all, c.ID, basis.Facts)

@@ -33,12 +33,24 @@ type Elsewhere struct {
 	// Queryable is the first day on which the national query 全国联网查询 has it, as
 	// the source states; empty when it is not known.
 	Queryable standards.Date `json:"queryable,omitempty"`
+	// Kind is the kind of certificate; what the number tells when empty. Numbers
+	// of 专项职业能力证书, 培训合格证书 and 特种设备作业人员证 are taken in any form
+	// and kept with their kind and place. These and 特种作业操作证 need no level,
+	// and without an occupation code the name of the operation or course.
+	Kind policy.Kind `json:"kind,omitempty"`
+	// Edition is that of 职业分类大典 which the code belongs to: 1999, 2015 or 2022,
+	// which it is when empty. Codes of older editions are not looked up here.
+	Edition string         `json:"edition,omitempty"`
+	Place   string         `json:"place,omitempty"`    // where it was acquired, GB/T 2260, six digits
+	ValidTo standards.Date `json:"valid_to,omitempty"` // last day, of kinds with a term
+	Source  string         `json:"source,omitempty"`   // on what the registration rests, at most 200 characters, nothing personal
 }
 
 // arrival is a checked Elsewhere.
 type arrival struct {
 	in     Elsewhere
 	number standards.Number
+	kind   policy.Kind // as stated, else as the number tells
 	paper  Paper
 	key    string
 	person PersonID
@@ -133,8 +145,10 @@ func (r *Registry) checkArrival(e Elsewhere, today standards.Date) (a arrival, b
 	}
 	var err error
 	a.in = e
-	if a.number, err = standards.ParseNumber(e.Number); err == nil {
-		a.key = r.storedNumber(a.number)
+	if err = a.checkKind(e); err == nil {
+		if a.key = r.storedNumber(a.number); a.qualified() {
+			a.key = strings.Join([]string{string(a.kind), e.Place, a.number.Text}, ":")
+		}
 	}
 	wrong("number", err)
 	a.paper.Name, err = standards.CleanName(e.Name)
@@ -148,10 +162,7 @@ func (r *Registry) checkArrival(e Elsewhere, today standards.Date) (a arrival, b
 		a.paper.Document, err = standards.ParseDocument(kind, e.Document, today)
 		wrong("document", err)
 	}
-	need(e.Level.Valid(), "level", "required", "请填写等级", "the level is missing")
-	if level, ok := a.number.Level(); ok && e.Level.Valid() {
-		need(level == e.Level, "level", "number_level", "等级与证书编号不符", "the level is not the one in the number")
-	}
+	a.checkSubject(e, today, need)
 	need(e.Issued.Valid() && e.Issued <= today, "issued", "date", "发证日期应为不晚于今天的日期", "the date of issue is a date not after today")
 	if a.number.Parts != nil && e.Issued.Valid() {
 		need(a.number.Parts.Year == e.Issued.Year(), "issued", "number_year", "发证年份与证书编号不符", "the year of issue is not the one in the number")
@@ -162,7 +173,7 @@ func (r *Registry) checkArrival(e Elsewhere, today standards.Date) (a arrival, b
 	need(e.Mode == "" || e.Mode.Known(), "mode", "unknown", "取得方式不在列表中", "the mode is not one of the list")
 	need(e.Queryable == "" || e.Queryable.Valid() && e.Queryable <= today && e.Queryable >= e.Issued, "queryable", "date",
 		"全国查询日期应不早于发证日期、不晚于今天", "the day of the national query is not before issue and not after today")
-	if a.number.Personal() {
+	if a.number.Personal() || a.qualified() {
 		a.paper.Number = a.number.Text
 	}
 	return a, bad
@@ -170,19 +181,12 @@ func (r *Registry) checkArrival(e Elsewhere, today standards.Date) (a arrival, b
 
 // arrive stores one certificate. Its errors are about this row.
 func (r *Registry) arrive(tx kv.Tx, by Actor, a arrival) (Certificate, error) {
-	taken, err := tx.Get(tableCertificates, kv.Key(a.key))
-	if err != nil {
-		return Certificate{}, err
-	}
-	if taken != nil {
-		return Certificate{}, fail.New(fail.Conflict, "number_taken", "the number is in the register already").In("该证书编号已登记")
-	}
-	o, err := r.occupation(tx, a.in.Occupation)
+	o, err := r.occupationOf(tx, a.in)
 	if err != nil {
 		return Certificate{}, err
 	}
 	c := Certificate{
-		Number: a.key, Kind: a.number.Kind, Origin: OriginElsewhere, Mode: a.in.Mode, Person: a.person,
+		Number: r.storedNumber(a.number), PaperKind: a.in.Kind, Place: a.in.Place, ValidTo: a.in.ValidTo, Source: strings.TrimSpace(a.in.Source), Kind: a.number.Kind, Origin: OriginElsewhere, Mode: a.in.Mode, Person: a.person,
 		InstitutionName: strings.TrimSpace(a.in.InstitutionName), Region: by.Region,
 		Occupation: o.Code, OccupationName: strings.TrimSpace(a.in.OccupationName), TradeName: strings.TrimSpace(a.in.TradeName),
 		Level: a.in.Level, Issued: a.in.Issued, Created: tx.Now(), Versions: 1, Status: CertificateValid, Queryable: a.in.Queryable,
@@ -198,6 +202,17 @@ func (r *Registry) arrive(tx kv.Tx, by Actor, a arrival) (Certificate, error) {
 	}
 	if c.TradeName == "" {
 		c.TradeName = "--"
+	}
+	if o.Edition != occupationEdition {
+		c.Edition = o.Edition
+	}
+	r.qualify(&c, a)
+	taken, err := tx.Get(tableCertificates, kv.Key(c.Number))
+	if err != nil {
+		return Certificate{}, err
+	}
+	if taken != nil {
+		return Certificate{}, fail.New(fail.Conflict, "number_taken", "the number is in the register already").In("该证书编号已登记")
 	}
 	if err := r.attribute(tx, by, &c, a.number); err != nil {
 		return Certificate{}, err

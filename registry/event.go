@@ -128,7 +128,10 @@ const (
 	SignedIn              EventKind = "signed_in"
 	SignedOut             EventKind = "signed_out"
 	ListChecked           EventKind = "list_checked"
-	ClaimsChecked         EventKind = "claims_checked" // a whole file, see ClaimBatch
+	ClaimsChecked         EventKind = "claims_checked"        // a whole file, see ClaimBatch
+	PersonsMergeStepped   EventKind = "persons_merge_stepped" // proposed, decided or undone
+	CollisionWasOpened    EventKind = "collision_opened"
+	CollisionStepped      EventKind = "collision_stepped" // proposed, decided or lapsed
 )
 
 // Event is one change as the audit log keeps it. Its stored bytes are hashed,

@@ -521,7 +521,11 @@ func (r *Registry) judgeRow(rd kv.Reader, j *judged, there pastThere, i int, see
 	own := j.facts()
 	if there.taken[i] {
 		c := there.certs[i]
-		j.compare(factsOf(c, there.papers[i], there.known[i] && there.people[i] == c.Person, own).differ(own), 0)
+		same, err := onePerson(rd, c.Person, there.people[i])
+		if err != nil {
+			return err
+		}
+		j.compare(factsOf(c, there.papers[i], there.known[i] && same, own).differ(own), 0)
 		return nil
 	}
 	if was, twice := seen.byNumber[j.key]; twice {
@@ -567,9 +571,11 @@ func (j *judged) compare(columns []string, otherRow int) {
 // heldAlready is the number of another certificate of the person for the same
 // occupation, level and date.
 func (r *Registry) heldAlready(rd kv.Reader, person PersonID, row *pastRow) (string, error) {
-	rng := kv.Prefix(kv.Key(person[:]))
-	rng.Limit = holdingsMax
-	cs, _, err := certificates.ScanIndex(rd, indexCertificatesByPerson, rng)
+	ids, err := identities(rd, person)
+	if err != nil {
+		return "", err
+	}
+	cs, err := certificatesUnder(rd, ids, holdingsMax-1)
 	if err != nil {
 		return "", err
 	}

@@ -251,17 +251,24 @@ type Bar struct {
 // barredPersons tells which of some persons may not take part in an exam on a
 // day, by what is recorded. It reads once for all of them.
 func (r *Registry) barredPersons(rd kv.Reader, persons []PersonID, on standards.Date) (map[PersonID]Bar, error) {
-	subjects := make([]credit.Subject, len(persons))
+	ids, err := identitiesOf(rd, persons)
+	if err != nil {
+		return nil, err
+	}
+	var subjects []credit.Subject
+	var whose []PersonID // of the subject, who was asked about
 	for i, p := range persons {
-		subjects[i] = credit.Subject{Kind: credit.SubjectCandidate, ID: p.String()}
+		for _, id := range ids[i] {
+			subjects, whose = append(subjects, credit.Subject{Kind: credit.SubjectCandidate, ID: id.String()}), append(whose, p)
+		}
 	}
 	bars, err := r.bars(rd, subjects, on)
 	if err != nil {
 		return nil, err
 	}
 	out := map[PersonID]Bar{}
-	for i, p := range persons {
-		if bars[i] != nil {
+	for i, p := range whose {
+		if was, barred := out[p]; bars[i] != nil && (!barred || bars[i].Until > was.Until) {
 			out[p] = *bars[i]
 		}
 	}

@@ -60,7 +60,7 @@ func (r *Registry) LookupFrom(ctx context.Context, q LookupQuery, from string) (
 	if q.document() == "" {
 		err = r.view(ctx, func(rd kv.Reader, now time.Time) error {
 			out = unknownCertificate(now)
-			h, found, err := r.lookup(rd, n, now)
+			h, found, err := r.lookup(rd, n, q, now)
 			if err == nil && found.Certificate != nil && q.nameFits(h.paper) {
 				out = q.masked(n, h.paper, found)
 			}
@@ -70,7 +70,7 @@ func (r *Registry) LookupFrom(ctx context.Context, q LookupQuery, from string) (
 	}
 	err = r.db.Update(ctx, func(tx kv.Tx) error {
 		out = unknownCertificate(tx.Now())
-		h, found, err := r.lookup(tx, n, tx.Now())
+		h, found, err := r.lookup(tx, n, q, tx.Now())
 		if err != nil {
 			return err
 		}
@@ -84,12 +84,22 @@ func (r *Registry) LookupFrom(ctx context.Context, q LookupQuery, from string) (
 }
 
 // lookup is the newest version of a certificate with its verdict; nothing of it
-// when it is not public.
-func (r *Registry) lookup(rd kv.Reader, n standards.Number, now time.Time) (h holder, found credentials.Verdict, err error) {
-	c, ok, err := certificates.Get(rd, kv.Key(r.storedNumber(n)))
-	if err != nil || !ok {
+// when it is not public. Of several places that gave one number it is the
+// certificate with the name that is asked for; without a name there is none.
+func (r *Registry) lookup(rd kv.Reader, n standards.Number, q LookupQuery, now time.Time) (h holder, found credentials.Verdict, err error) {
+	cs, err := r.certificatesOfNumber(rd, n)
+	if err != nil || len(cs) == 0 || len(cs) > 1 && strings.TrimSpace(q.Name) == "" {
 		return h, found, err
 	}
+	for _, c := range cs {
+		if h, found, err = r.lookedUp(rd, c, now); err != nil || len(cs) == 1 || found.Certificate != nil && q.nameFits(h.paper) {
+			return h, found, err
+		}
+	}
+	return holder{}, credentials.Verdict{}, nil
+}
+
+func (r *Registry) lookedUp(rd kv.Reader, c Certificate, now time.Time) (h holder, found credentials.Verdict, err error) {
 	v, err := need(rd, versions, versionKey(c.Number, c.Versions), "version", "证书版本", c.Number)
 	if err != nil {
 		return h, found, err

@@ -50,9 +50,11 @@ func (r *Registry) PersonByDocument(ctx context.Context, by Actor, kind, documen
 }
 
 func (r *Registry) personRecord(rd kv.Reader, p PersonID) (out PersonRecord, err error) {
-	rng := kv.Prefix(kv.Key(p[:]))
-	rng.Limit = certificatesPerPerson
-	held, _, err := certificates.ScanIndex(rd, indexCertificatesByPerson, rng)
+	ids, err := identities(rd, p)
+	if err != nil {
+		return out, err
+	}
+	held, err := certificatesUnder(rd, ids, certificatesPerPerson-1)
 	if err != nil {
 		return out, err
 	}

@@ -40,6 +40,9 @@ type Config struct {
 	Checkpoint auditlog.CheckpointStore
 	// Policies are the subsidy policies in use.
 	Policies policy.Set
+	// Sameness says which occupations are the same across editions; when nil it is
+	// what Rules.Sameness says.
+	Sameness policy.Equivalence
 	// Rules are the rule files in use.
 	Rules Rules
 	// Calendar knows working days.
@@ -59,6 +62,7 @@ type Registry struct {
 	vault     *vault
 	rand      *randomness
 	starter   standards.Catalogue
+	same      sameTables
 	log       *slog.Logger
 	signer    *auditlog.Signer
 	publisher *auditlog.Publisher
@@ -88,6 +92,7 @@ func New(db *kv.DB, cfg Config) (*Registry, error) {
 		db: store{db}, cfg: cfg, rand: random,
 		vault:   &vault{secrets: cfg.Keys, rand: random},
 		starter: standards.Starter(),
+		same:    newSameTables(cfg.Rules.Sameness, cfg.Region),
 		log:     cfg.Log,
 		signer:  signer, publisher: publisher,
 	}, nil

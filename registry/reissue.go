@@ -187,7 +187,11 @@ func (r *Registry) samePerson(rd kv.Reader, c Certificate, d standards.Document)
 	if err != nil {
 		return err
 	}
-	if known && person != c.Person {
+	same, err := onePerson(rd, person, c.Person)
+	if err != nil {
+		return err
+	}
+	if known && !same {
 		return fail.New(fail.Conflict, "document_of_another", "this document belongs to another person of the register; the two records need a review").
 			In("该证件号码已属于系统中的另一人，须先由主管部门复核")
 	}

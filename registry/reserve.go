@@ -121,7 +121,7 @@ func (r *Registry) recordClaim(tx kv.Tx, by Actor, d decided, c Claim) (Claim, e
 
 // fill takes over what was decided. A refusal ends where it begins.
 func (c Claim) fill(d decided, seq int, basis []byte) Claim {
-	cert, decision := claimed(d.certificate, d.certificate.Status), d.basis.Decision
+	cert, decision := claimed(d.certificate, d.certificate.Status, d.basis.Received), d.basis.Decision
 	c.Person, c.Seq, c.Basis = d.person, seq, basis
 	c.Policy, c.PolicyVersion, c.PolicyDigest, c.Fund = d.policy.ID, d.policy.Version, d.policy.Digest, d.policy.Fund
 	c.Certificate, c.CertificateVersion = cert.Number, d.certificate.Versions

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -427,13 +428,17 @@ func (r *Registry) broughtProblems(rd kv.Reader, e entered, p PersonID, known bo
 	if err != nil {
 		return nil, err
 	}
+	ids, err := identities(rd, p)
+	if err != nil {
+		return nil, err
+	}
 	for i, c := range held {
 		if !there[i] {
 			continue
 		}
 		field := fail.Field{Name: "原证书编号", Row: e.entry.Row}
 		switch {
-		case !known || c.Person != p || c.Level != brought[i].Level || c.Issued != brought[i].Issued:
+		case !known || !slices.Contains(ids, c.Person) || c.Level != brought[i].Level || c.Issued != brought[i].Issued:
 			field.Code, field.ZH, field.EN = "certificate_differs", "该编号的证书在登记系统中与所填的姓名、等级或日期不符，请核对", "the register has this number for another person, level or date"
 		case c.Status != CertificateValid:
 			field.Code, field.ZH, field.EN = "certificate_not_valid", "该证书已撤销、注销或暂停使用，不能作为申报依据", "this certificate is void, cancelled or suspended"
@@ -451,9 +456,11 @@ const certificatesPerPerson = 500
 // modeInYear counts a person's certificates acquired in one way in one year. What
 // was voided was never acquired.
 func modeInYear(rd kv.Reader, p PersonID, mode policy.Mode, year int) (n int, err error) {
-	rng := kv.Prefix(kv.Key(p[:]))
-	rng.Limit = certificatesPerPerson
-	held, _, err := certificates.ScanIndex(rd, indexCertificatesByPerson, rng)
+	ids, err := identities(rd, p)
+	if err != nil {
+		return 0, err
+	}
+	held, err := certificatesUnder(rd, ids, certificatesPerPerson-1)
 	for _, c := range held {
 		if c.Mode == mode && c.Issued.Year() == year && c.Status != CertificateVoided {
 			n++

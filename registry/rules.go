@@ -21,6 +21,7 @@ import (
 	"bajigong/registry/quota"
 	"bajigong/registry/uploads"
 	"bajigong/standards/eligibility"
+	"bajigong/standards/sameness"
 )
 
 // Rules are the rule files in use: what differs by region and date.
@@ -44,6 +45,7 @@ type Rules struct {
 	Blanks      rulefile.Set[paper.Blank]   // layouts of numbered blanks 套打
 	Stock       rulefile.Set[blanks.Rules]  // blank certificates
 	Photos      rulefile.Set[photos.Rules]
+	Sameness    rulefile.Set[sameness.File] // which occupations of different editions are the same
 }
 
 // EmbeddedRules returns the files that come with the product.
@@ -103,6 +105,9 @@ func EmbeddedRules() (r Rules, err error) {
 		return r, err
 	}
 	if r.Photos, err = photos.Embedded(); err != nil {
+		return r, err
+	}
+	if r.Sameness, err = sameness.Embedded(); err != nil {
 		return r, err
 	}
 	return r, nil
@@ -181,6 +186,9 @@ func (r Rules) With(own fs.FS) (Rules, error) {
 		return r, err
 	}
 	if r.Photos, err = overlay(r.Photos, own, "photos"); err != nil {
+		return r, err
+	}
+	if r.Sameness, err = overlay(r.Sameness, own, "sameness"); err != nil {
 		return r, err
 	}
 	return r, nil

@@ -108,6 +108,9 @@ import (
 //	handouts                 number, version                  Handout (who fetched it for another stands sealed)
 //	claim_batches            id                               ClaimBatch (a file of claims that was checked)
 //	claim_batch_pages        run, n                           claimBatchPage (the answers stand sealed, 30 days)
+//	collisions               id                               Collision of claims
+//	merges                   id                               Merge of two persons (the documents stand sealed)
+//	persons_merged           person                           personMerges: with which ids it is one, since when
 //	events, log_*            see registry/auditlog
 const (
 	tableAccounts         kv.Table = "accounts"
@@ -189,6 +192,9 @@ const (
 	tableHandouts         kv.Table = "handouts"
 	tableClaimBatches     kv.Table = "claim_batches"
 	tableClaimBatchPages  kv.Table = "claim_batch_pages"
+	tableCollisions       kv.Table = "collisions"
+	tableMerges           kv.Table = "merges"
+	tablePersonsMerged    kv.Table = "persons_merged"
 
 	// indexes: entry key → primary key
 	indexKeysByAccount             kv.Table = "api_keys_by_account"         // account, id
@@ -202,6 +208,7 @@ const (
 	indexBatchesOpen               kv.Table = "batches_open"                // id
 	indexBatchesBySession          kv.Table = "batches_by_session"          // session, id
 	indexCertificatesByPerson      kv.Table = "certificates_by_person"      // person, number
+	indexCertificatesByText        kv.Table = "certificates_by_text"        // number as on the paper, or its keyed hash, key; of numbers kept with their place
 	indexCertificatesByBatch       kv.Table = "certificates_by_batch"       // batch, row, number
 	indexCertificatesByIssuer      kv.Table = "certificates_by_issuer"      // institution, created, number
 	indexVersionsByHandle          kv.Table = "versions_by_handle"          // handle
@@ -272,6 +279,14 @@ const (
 	indexAskedByExpiry             kv.Table = "asked_by_expiry"             // first day on which it does not matter, kind, whom
 	indexSignInsByKey              kv.Table = "sign_ins_by_key"             // API key, began, SHA-256 of the token
 	indexSignInsByExpiry           kv.Table = "sign_ins_by_expiry"          // end at the latest, SHA-256 of the token
+	indexMergesByTime              kv.Table = "merges_by_time"              // proposed, id
+	indexMergesWaiting             kv.Table = "merges_waiting"              // proposed, id: waits for its second person
+	indexMergesByPerson            kv.Table = "merges_by_person"            // person, proposed, id; both persons
+	indexCollisionsByRegion        kv.Table = "collisions_by_region"        // region, opened, id
+	indexCollisionsByState         kv.Table = "collisions_by_state"         // state, region, opened, id
+	indexCollisionsByPayer         kv.Table = "collisions_by_payer"         // payer, opened, id; one for each payer concerned
+	indexCollisionsByPerson        kv.Table = "collisions_by_person"        // person, opened, id
+	indexCollisionsByClaim         kv.Table = "collisions_by_claim"         // claim, id; one for each claim
 )
 
 var (
@@ -388,6 +403,12 @@ var (
 		Key:   func(c Certificate) []byte { return kv.Key(c.Number) },
 		Indexes: []kv.Index[Certificate]{
 			{Table: indexCertificatesByPerson, Keys: func(c Certificate) [][]byte { return [][]byte{kv.Key(c.Person[:], c.Number)} }},
+			{Table: indexCertificatesByText, Keys: func(c Certificate) [][]byte {
+				if c.PaperText == "" {
+					return nil
+				}
+				return [][]byte{kv.Key(c.PaperText, c.Number)}
+			}},
 			{Table: indexCertificatesByBatch, Keys: func(c Certificate) [][]byte {
 				if c.Batch == "" {
 					return nil
@@ -1097,3 +1118,54 @@ func sealedBatchLines(run string, n int) sealedPlace {
 func sealedBatchAllowed(run string, n int) sealedPlace {
 	return sealedPlace{tableClaimBatchPages, kv.Key(run, uint64(n)), "allowed"}
 }
+
+var collisions = kv.Records[Collision]{
+	Table: tableCollisions,
+	Key:   func(c Collision) []byte { return kv.Key(c.ID) },
+	Indexes: []kv.Index[Collision]{
+		{Table: indexCollisionsByRegion, Keys: func(c Collision) [][]byte { return [][]byte{kv.Key(c.Region, uint64(c.Opened.Unix()), c.ID)} }},
+		{Table: indexCollisionsByState, Keys: func(c Collision) [][]byte {
+			return [][]byte{kv.Key(string(c.State), c.Region, uint64(c.Opened.Unix()), c.ID)}
+		}},
+		{Table: indexCollisionsByPayer, Keys: func(c Collision) (out [][]byte) {
+			for _, p := range c.Payers {
+				out = append(out, kv.Key(p, uint64(c.Opened.Unix()), c.ID))
+			}
+			return out
+		}},
+		{Table: indexCollisionsByPerson, Keys: func(c Collision) [][]byte { return [][]byte{kv.Key(c.Person[:], uint64(c.Opened.Unix()), c.ID)} }},
+		{Table: indexCollisionsByClaim, Keys: func(c Collision) (out [][]byte) {
+			for _, id := range c.Claims {
+				out = append(out, kv.Key(id, c.ID))
+			}
+			return out
+		}},
+	},
+}
+
+var (
+	merges = kv.Records[Merge]{
+		Table: tableMerges,
+		Key:   func(m Merge) []byte { return kv.Key(m.ID) },
+		Indexes: []kv.Index[Merge]{
+			{Table: indexMergesByTime, Keys: func(m Merge) [][]byte { return [][]byte{kv.Key(uint64(m.Proposed.Unix()), m.ID)} }},
+			{Table: indexMergesWaiting, Keys: func(m Merge) [][]byte {
+				if !m.State.waits() {
+					return nil
+				}
+				return [][]byte{kv.Key(uint64(m.Proposed.Unix()), m.ID)}
+			}},
+			{Table: indexMergesByPerson, Keys: func(m Merge) [][]byte {
+				at := uint64(m.Proposed.Unix())
+				return [][]byte{kv.Key(m.Survivor[:], at, m.ID), kv.Key(m.Loser[:], at, m.ID)}
+			}},
+		},
+	}
+	personsMerged = kv.Records[personMerges]{
+		Table: tablePersonsMerged,
+		Key:   func(m personMerges) []byte { return kv.Key(m.Person[:]) },
+	}
+)
+
+// sealedMerge is the two documents of a merge.
+func sealedMerge(id string) sealedPlace { return sealedPlace{tableMerges, kv.Key(id), "documents"} }

@@ -152,7 +152,7 @@ func levelCodes() []string {
 // Words with level 0 say nothing about the level.
 var levelWords = func() []levelWord {
 	words := []levelWord{
-		{text: "国家职业资格"}, {text: "职业技能等级"}, {text: "职业资格"}, {text: "职业技能"}, {text: "技能等级"}, {text: "等级"}, {text: "level"},
+		{text: "国家职业资格"}, {text: "职业技能等级"}, {text: "技术等级"}, {text: "职业资格"}, {text: "职业技能"}, {text: "技能等级"}, {text: "等级"}, {text: "level"},
 		{text: "学徒", level: Apprentice}, {text: "特级", level: SpecialTechnician}, {text: "首席", level: ChiefTechnician},
 	}
 	for _, l := range Levels() {
@@ -165,7 +165,7 @@ var levelWords = func() []levelWord {
 		forms string
 		l     Level
 	}{
-		{"5 五 v", Junior}, {"4 四 iv", Intermediate}, {"3 三 iii", Senior}, {"2 二 ii", Technician}, {"1 一 i", SeniorTechnician},
+		{"5 五 伍 v", Junior}, {"4 四 肆 iv", Intermediate}, {"3 三 叁 iii", Senior}, {"2 二 贰 ii", Technician}, {"1 一 壹 i", SeniorTechnician},
 	} {
 		for _, form := range strings.Fields(g.forms) {
 			words = append(words, levelWord{form, g.l, true}, levelWord{form + "级", g.l, true})
@@ -189,7 +189,7 @@ type levelWord struct {
 	grade bool // 三级, 3, Ⅲ; else a name
 }
 
-var traditional = strings.NewReplacer("級", "级", "學", "学", "師", "师", "資", "资", "職", "职", "業", "业", "國", "国", "等級", "等级")
+var traditional = strings.NewReplacer("級", "级", "學", "学", "師", "师", "資", "资", "職", "职", "業", "业", "國", "国", "術", "术", "參", "叁", "叄", "叁", "貳", "贰", "壹", "壹")
 
 // squeeze removes all white space and invisible characters.
 func squeeze(s string) string {

@@ -1,0 +1,220 @@
+package registry
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"bajigong/internal/fail"
+	"bajigong/internal/kv"
+	"bajigong/registry/policy"
+	"bajigong/standards"
+)
+
+// mergeClaimsMost is how many claims the two persons of a merge may have together:
+// what they collide in is found and recorded in one Update. More need the operator.
+const mergeClaimsMost = 100
+
+// colliding is a claim that would not have been allowed beside others.
+type colliding struct {
+	newer   Claim
+	against []Claim
+	failing []policy.Failure
+}
+
+// mergeSides is all that two persons have who are to be one.
+type mergeSides struct {
+	own    map[PersonID]bool // ids of the first of them
+	claims []Claim           // of both, in the order of the log
+	held   []holding         // of both
+}
+
+func (r *Registry) sidesOf(rd kv.Reader, a, b []PersonID) (s mergeSides, err error) {
+	s.own = map[PersonID]bool{}
+	for _, p := range a {
+		s.own[p] = true
+	}
+	both := append(slices.Clone(a), b...)
+	if s.claims, err = claimsUnderAll(rd, both); err != nil {
+		return s, err
+	}
+	if len(s.claims) > mergeClaimsMost {
+		return s, fail.New(fail.Conflict, "too_many_claims", "these two persons have %d claims together, more than %d; ask the register's operator for a review", len(s.claims), mergeClaimsMost).
+			In("两人申领记录合计 %d 条，超过 %d 条，请联系登记系统运营方复核", len(s.claims), mergeClaimsMost)
+	}
+	s.held, err = r.holdingsUnder(rd, both)
+	return s, err
+}
+
+// side are the claims and holdings of the person whose id p is.
+func (s mergeSides) side(p PersonID) mergeSides {
+	out := mergeSides{own: s.own}
+	for _, c := range s.claims {
+		if s.own[c.Person] == s.own[p] {
+			out.claims = append(out.claims, c)
+		}
+	}
+	for _, h := range s.held {
+		if s.own[h.Person] == s.own[p] {
+			out.held = append(out.held, h)
+		}
+	}
+	return out
+}
+
+// collidingClaims decides every claim of both again, in the order of the log and
+// under the policy it was decided by, as if the two had always been one, and
+// answers those that would have been refused then, as far as their money is still
+// locked, under way or in the person's hands. What did not collide with the claims
+// of its own person does not collide now.
+func (r *Registry) collidingClaims(rd kv.Reader, s mergeSides, now time.Time) (out []colliding, err error) {
+	for _, c := range s.claims {
+		if !c.counts(now) || c.Imported != nil {
+			continue // an imported payment was decided by no policy; others are held against it
+		}
+		one, err := r.collidesWith(rd, c, s)
+		if err != nil {
+			return nil, err
+		}
+		stands := len(one.against) == 0 || slices.ContainsFunc(one.against, func(a Claim) bool { return a.counts(now) })
+		if len(one.failing) > 0 && stands {
+			out = append(out, one)
+		}
+	}
+	return out, nil
+}
+
+// counts reports whether a claim stands in the way of others now.
+func (c Claim) counts(now time.Time) bool {
+	switch c.StateAt(now).Counts() {
+	case policy.CountsYes:
+		return true
+	case policy.CountsByRefund:
+		return c.Refund != nil && !c.Refund.Restores
+	}
+	return false
+}
+
+// collidesWith asks the rules that rest on claims and holdings again about one
+// claim, once with its own person's records and once with those of both.
+func (r *Registry) collidesWith(rd kv.Reader, c Claim, s mergeSides) (out colliding, err error) {
+	law, err := r.cfg.Policies.Policy(c.Policy, c.PolicyVersion)
+	if err != nil {
+		return out, fail.New(fail.Conflict, "merge_policy", "claim %s was decided by policy %s version %d, which is not in this register any more: it cannot be decided again", c.ID, c.Policy, c.PolicyVersion).
+			In("申领 %s 依据的政策 %s 第 %d 版已不在系统中，无法复核", c.ID, c.Policy, c.PolicyVersion)
+	}
+	basis, _, err := r.claimBasis(rd, c)
+	if err != nil {
+		return out, err
+	}
+	out.newer = c
+	apart := law.Taken(r.inputAgain(c, law, basis, s.side(c.Person)))
+	in := r.inputAgain(c, law, basis, s)
+	for _, f := range law.Taken(in) {
+		if !slices.ContainsFunc(apart, func(o policy.Failure) bool { return o.Rule == f.Rule && len(o.Blocks) >= len(f.Blocks) }) {
+			out.failing = append(out.failing, f)
+		}
+	}
+	if len(out.failing) > 0 {
+		out.against = standingAgainst(law, in, out.failing, s.claims)
+	}
+	return out, nil
+}
+
+// inputAgain is what the rules were asked about a claim, with the claims and
+// holdings of s as they stood at its entry of the log: of a payment that was
+// reported late, at the entry of that. Imported payments are there whenever they
+// were taken over: they were made before.
+func (r *Registry) inputAgain(c Claim, law policy.Policy, basis claimBasis, s mergeSides) policy.Input {
+	at, index := c.Reserved, c.LogIndex
+	if c.Payment != nil && c.Payment.Late {
+		at, index = c.Payment.At, c.Payment.LogIndex
+	}
+	in := policy.Input{Now: at, Received: basis.Received, Payer: c.Payer, Equivalence: r.samenessOn(standards.DateOf(at))}
+	for _, h := range s.held {
+		if !h.received.Before(at) && !slices.Contains(basis.Certificates, h.Number) {
+			continue
+		}
+		seen := claimed(h.Certificate, h.statusBefore(index), standards.DateOf(at))
+		in.Others = append(in.Others, seen)
+		if h.Number == c.Certificate {
+			in.Certificate = seen
+		}
+	}
+	var past []Claim
+	for _, other := range s.claims {
+		if other.Imported != nil {
+			past = append(past, other)
+		} else if was, there := other.before(index); there {
+			past = append(past, was)
+		}
+	}
+	in.Claims, in.Facts = pastClaims(law, past, c.ID, basis.Facts)
+	return in
+}
+
+// standingAgainst are the claims that make the rules fail. The rules name them to
+// their own payer only, so they are asked once more as if there were one payer.
+func standingAgainst(law policy.Policy, in policy.Input, failing []policy.Failure, all []Claim) (out []Claim) {
+	in.Payer, in.Claims = "one", slices.Clone(in.Claims)
+	for i := range in.Claims {
+		in.Claims[i].Payer = in.Payer
+	}
+	named := map[string]bool{}
+	for _, f := range law.Taken(in) {
+		if slices.ContainsFunc(failing, func(o policy.Failure) bool { return o.Rule == f.Rule }) {
+			for _, b := range f.Blocks {
+				named[b.Claim] = true
+			}
+		}
+	}
+	for _, c := range all {
+		if named[c.ID] {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// recordCollisions opens a collision for each, with ids that begin with base.
+func (r *Registry) recordCollisions(tx kv.Tx, by Actor, m Merge, found []colliding, base string) (ids []string, err error) {
+	for i, one := range found {
+		id := fmt.Sprintf("%s-%d", base, i+1)
+		opened, err := r.openCollision(tx, by, Collision{ID: id, Source: FromMerge, Merge: m.ID, Person: one.newer.Person, Rules: one.failing}, one.newer, one.against)
+		if err != nil {
+			return nil, err
+		}
+		if opened {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
+// lapseCollisions ends the collisions that a merge brought and that still say
+// something, because the merge is undone.
+func (r *Registry) lapseCollisions(tx kv.Tx, by Actor, m Merge) error {
+	keys := make([][]byte, len(m.Collisions))
+	for i, id := range m.Collisions {
+		keys[i] = kv.Key(id)
+	}
+	found, there, err := collisions.GetMany(tx, keys)
+	if err != nil {
+		return err
+	}
+	for i, c := range found {
+		if !there[i] {
+			return fmt.Errorf("merge %s: there is no collision %s", m.ID, m.Collisions[i])
+		}
+		if c.State == CollisionDismissed || c.State == CollisionLapsed {
+			continue
+		}
+		if c, err = c.Lapse("合并已撤销（"+m.ID+"）", by, tx.Now()); err != nil {
+			return err
+		}
+		if _, err := r.putCollision(tx, by, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
