@@ -37,10 +37,11 @@ var imports = map[string][]string{
 	"credentials/paper":       {"bajigong/credentials", "bajigong/internal/rulefile", "bajigong/internal/fail"},
 	"registry/auditlog":       {"bajigong/internal/kv", "bajigong/internal/fail", "golang.org/x/mod/sumdb"},
 	"registry/locks":          {"bajigong/internal/rulefile"},
+	"registry/webhooks":       {"bajigong/internal/rulefile", "bajigong/internal/fail", "github.com/standard-webhooks/standard-webhooks/libraries/go"},
 	"registry/uploads":        {"bajigong/standards", "bajigong/internal/rulefile", "bajigong/internal/sheet", "bajigong/internal/fail"},
 	"registry/policy":         {"bajigong/standards", "bajigong/internal/fail", "bajigong/internal/rulefile", "github.com/goccy/go-yaml"},
-	"registry":                {"bajigong/standards", "bajigong/standards/eligibility", "bajigong/evaluators/course", "bajigong/evaluators/examiners", "bajigong/evaluators/credit", "bajigong/evaluators/cases", "bajigong/evaluators/signs", "bajigong/evaluators/posts", "bajigong/evaluators/figures", "bajigong/evaluators/corrections", "bajigong/evaluators/relations", "bajigong/evaluators/numbering", "bajigong/internal/rulefile", "bajigong/evaluators", "bajigong/credentials", "bajigong/credentials/jws", "bajigong/registry/auditlog", "bajigong/registry/locks", "bajigong/registry/uploads", "bajigong/registry/policy", "bajigong/internal/kv", "bajigong/internal/sheet", "bajigong/internal/fail", "golang.org/x/sync", "bajigong/registry/quota", "bajigong/internal/likeness", "bajigong/internal/picture", "bajigong/credentials/paper", "bajigong/evaluators/blanks", "bajigong/evaluators/photos", "bajigong/standards/sameness"},
-	"web":                     {"bajigong/standards/eligibility", "bajigong/evaluators/course", "bajigong/evaluators/examiners", "bajigong/evaluators/credit", "bajigong/evaluators/cases", "bajigong/evaluators/signs", "bajigong/evaluators/posts", "bajigong/evaluators/figures", "bajigong/evaluators/corrections", "bajigong/evaluators/relations", "bajigong/evaluators/numbering", "bajigong/internal/rulefile", "bajigong/registry", "bajigong/registry/auditlog", "bajigong/registry/uploads", "bajigong/registry/policy", "bajigong/standards", "bajigong/evaluators", "bajigong/credentials", "bajigong/credentials/jws", "bajigong/internal/fail", "github.com/gofiber/fiber/v2", "github.com/valyala/fasthttp", "bajigong/registry/quota", "bajigong/internal/likeness", "bajigong/internal/sheet", "bajigong/credentials/paper", "bajigong/evaluators/blanks", "bajigong/standards/sameness"},
+	"registry":                {"bajigong/standards", "bajigong/standards/eligibility", "bajigong/evaluators/course", "bajigong/evaluators/examiners", "bajigong/evaluators/credit", "bajigong/evaluators/cases", "bajigong/evaluators/signs", "bajigong/evaluators/posts", "bajigong/evaluators/figures", "bajigong/evaluators/corrections", "bajigong/evaluators/relations", "bajigong/evaluators/numbering", "bajigong/internal/rulefile", "bajigong/evaluators", "bajigong/credentials", "bajigong/credentials/jws", "bajigong/registry/auditlog", "bajigong/registry/locks", "bajigong/registry/uploads", "bajigong/registry/policy", "bajigong/internal/kv", "bajigong/internal/sheet", "bajigong/internal/fail", "golang.org/x/sync", "bajigong/registry/quota", "bajigong/internal/likeness", "bajigong/internal/picture", "bajigong/credentials/paper", "bajigong/evaluators/blanks", "bajigong/evaluators/photos", "bajigong/standards/sameness", "bajigong/registry/webhooks"},
+	"web":                     {"bajigong/standards/eligibility", "bajigong/evaluators/course", "bajigong/evaluators/examiners", "bajigong/evaluators/credit", "bajigong/evaluators/cases", "bajigong/evaluators/signs", "bajigong/evaluators/posts", "bajigong/evaluators/figures", "bajigong/evaluators/corrections", "bajigong/evaluators/relations", "bajigong/evaluators/numbering", "bajigong/internal/rulefile", "bajigong/registry", "bajigong/registry/auditlog", "bajigong/registry/uploads", "bajigong/registry/policy", "bajigong/standards", "bajigong/evaluators", "bajigong/credentials", "bajigong/credentials/jws", "bajigong/internal/fail", "github.com/gofiber/fiber/v2", "github.com/valyala/fasthttp", "bajigong/registry/quota", "bajigong/internal/likeness", "bajigong/internal/sheet", "bajigong/credentials/paper", "bajigong/evaluators/blanks", "bajigong/standards/sameness", "bajigong/registry/webhooks"},
 	"registry/quota":          {"bajigong/standards", "bajigong/internal/rulefile"},
 	"internal/likeness":       {"bajigong/internal/fail", "bajigong/internal/picture"},
 	"internal/picture":        {},
@@ -63,12 +64,13 @@ var imports = map[string][]string{
 // only names libraries that one package alone may import, tests included but for
 // those of the packages named beside it.
 var only = map[string][]string{
-	"github.com/gofiber/fiber/v2":   {"web", "cmd/bajigong"},
-	"github.com/go-jose/go-jose/v4": {"credentials/jws"},
-	"github.com/skip2/go-qrcode":    {"credentials"},
-	"github.com/xuri/excelize/v2":   {"internal/sheet"},
-	"go.etcd.io/bbolt":              {"internal/kv/boltkv", "internal/torture", "registry"},
-	"github.com/jackc/pgx/v5":       {"internal/kv/pgkv", "internal/kv/pgkv/pgtest", "internal/torture", "registry"},
+	"github.com/gofiber/fiber/v2":                    {"web", "cmd/bajigong"},
+	"github.com/go-jose/go-jose/v4":                  {"credentials/jws"},
+	"github.com/skip2/go-qrcode":                     {"credentials"},
+	"github.com/xuri/excelize/v2":                    {"internal/sheet"},
+	"go.etcd.io/bbolt":                               {"internal/kv/boltkv", "internal/torture", "registry"},
+	"github.com/jackc/pgx/v5":                        {"internal/kv/pgkv", "internal/kv/pgkv/pgtest", "internal/torture", "registry"},
+	"github.com/standard-webhooks/standard-webhooks": {"registry/webhooks"},
 }
 
 func TestImports(t *testing.T) {

@@ -118,6 +118,9 @@ const (
 	ReadMerge            Action = "read a merge of persons"
 	ReadCollision        Action = "read a collision of claims"
 	DecideCollisions     Action = "decide on collisions of claims"
+	ReadReliance         Action = "read what changed under claims"
+	KeepWebhooks         Action = "keep webhooks"
+	ReadRecoveries       Action = "read recoveries" // 追回清单
 )
 
 // Actions lists every action, for the table test of may.
@@ -125,7 +128,7 @@ func Actions() []Action {
 	return []Action{ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, RunSessions, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals,
 		ReadCertificate, VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere,
 		ManagePosts, FilePosts, ReadPosts, ReadPerson, UseClaims, ReadClaim, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, AnswerInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseInside, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ManageKeyRing, ReportNationally, ReadNational, ConfirmQueryable, CheckLists, PrintCertificate, KeepBlanks, DecideOnBlanks, ReadBlanks, RecordPrints,
-		MergePersons, ReadMerge, ReadCollision, DecideCollisions}
+		MergePersons, ReadMerge, ReadCollision, DecideCollisions, ReadReliance, KeepWebhooks, ReadRecoveries}
 }
 
 // Object is what an action is about. Empty fields belong to nobody.
@@ -172,7 +175,7 @@ func allowed(by Actor, do Action, about Object) bool {
 		switch do {
 		case ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals, ReadCertificate,
 			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, FilePosts, ReadPosts, ReadPerson, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ReportNationally, ReadNational, ConfirmQueryable, CheckLists, PrintCertificate, DecideOnBlanks, ReadBlanks,
-			MergePersons, ReadMerge, ReadCollision, DecideCollisions:
+			MergePersons, ReadMerge, ReadCollision, DecideCollisions, ReadRecoveries:
 			return true
 		}
 	}
@@ -184,13 +187,13 @@ func allowed(by Actor, do Action, about Object) bool {
 	}
 	if by.has(RolePayer) && by.Organisation != "" && by.Organisation == about.Payer {
 		switch do {
-		case UseClaims, ReadClaim, ReadCollision:
+		case UseClaims, ReadClaim, ReadCollision, ReadReliance, KeepWebhooks, ReadRecoveries:
 			return true
 		}
 	}
 	if by.has(RoleAuditor) && governs(by.Region, about.Region) {
 		switch do {
-		case ReadInstitution, ReadSession, ReadCertificate, ReadClaim, ReadEvents, CheckRegister, ReadReview, ReadInspection, ReadCase, ReadStatistics, ReadExaminer, ReadMassChange, ReadNational, CheckLists, ReadBlanks, ReadMerge, ReadCollision:
+		case ReadInstitution, ReadSession, ReadCertificate, ReadClaim, ReadEvents, CheckRegister, ReadReview, ReadInspection, ReadCase, ReadStatistics, ReadExaminer, ReadMassChange, ReadNational, CheckLists, ReadBlanks, ReadMerge, ReadCollision, ReadRecoveries:
 			return true
 		}
 	}

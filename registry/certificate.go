@@ -424,6 +424,9 @@ func (r *Registry) ChangeCertificate(ctx context.Context, by Actor, number strin
 		if err := r.nationalAfterChange(tx, []Certificate{c}, uploads.Change(in.Kind)); err != nil {
 			return err
 		}
+		if err := r.relianceAfter(tx, []Certificate{c}, relianceOfChange[in.Kind], change.LogIndex); err != nil {
+			return err
+		}
 		changeToCount(tx, c)
 		out = c
 		return remember(tx, by, c.Number)

@@ -276,7 +276,10 @@ func (r *Registry) openCollision(tx kv.Tx, by Actor, c Collision, newer Claim, a
 		Detail: collisionOpened{Source: c.Source, Merge: c.Merge, Claim: newer.ID, Against: len(against), Rules: ruleIDs(c.Rules)}}); err != nil {
 		return false, err
 	}
-	return true, collisions.Put(tx, c)
+	if err := collisions.Put(tx, c); err != nil {
+		return false, err
+	}
+	return true, r.relianceOfClaims(tx, c.Claims, RelianceCollision, c.LogIndex)
 }
 
 // latestClaims are the claims in the order of the log, at most collisionAgainst.

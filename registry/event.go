@@ -132,6 +132,11 @@ const (
 	PersonsMergeStepped   EventKind = "persons_merge_stepped" // proposed, decided or undone
 	CollisionWasOpened    EventKind = "collision_opened"
 	CollisionStepped      EventKind = "collision_stepped" // proposed, decided or lapsed
+	WebhookAdded          EventKind = "webhook_added"
+	WebhookRotated        EventKind = "webhook_rotated"
+	WebhookReplayed       EventKind = "webhook_replayed"
+	WebhookDisabled       EventKind = "webhook_disabled"
+	WebhookRemoved        EventKind = "webhook_removed"
 )
 
 // Event is one change as the audit log keeps it. Its stored bytes are hashed,

@@ -140,8 +140,11 @@ func (r *Registry) storeIntegrity(tx kv.Tx, by Actor, kind EventKind, file credi
 		return IntegrityView{}, err
 	}
 	v := entryView(file, id, standards.DateOf(tx.Now()))
-	_, err := r.appendEvent(tx, by, Event{Kind: kind, Object: id, Detail: map[string]any{"subject": v.Subject, "entry": v.Entry}})
-	return v, err
+	index, err := r.appendEvent(tx, by, Event{Kind: kind, Object: id, Detail: map[string]any{"subject": v.Subject, "entry": v.Entry}})
+	if err != nil {
+		return v, err
+	}
+	return v, r.relianceOfIntegrity(tx, kind, v.Subject, index)
 }
 
 func entryView(file credit.IntegrityFile, id string, today standards.Date) IntegrityView {

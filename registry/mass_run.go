@@ -62,6 +62,9 @@ func (r *Registry) runMass(ctx context.Context, by Actor, m MassChange, progress
 			return m, err
 		}
 		m = next
+		if _, err := r.SpreadReliance(ctx); err != nil {
+			r.log.Warn("payers not told yet of what changed under their claims; tried again by the server", "mass", m.ID, "error", err)
+		}
 		if progress != nil {
 			progress(m)
 		}
@@ -189,6 +192,9 @@ func (r *Registry) putMassPage(tx kv.Tx, by Actor, m MassChange, kind EventKind,
 		return err
 	}
 	if err := r.nationalAfterChange(tx, page, uploads.Change(first.Kind)); err != nil {
+		return err
+	}
+	if err := r.relianceAfter(tx, page, relianceOfChange[first.Kind], index); err != nil {
 		return err
 	}
 	return certificates.PutMany(tx, page)

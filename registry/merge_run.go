@@ -283,7 +283,10 @@ func (r *Registry) doMerge(tx kv.Tx, by Actor, m Merge, base string) (Merge, err
 	if err := merges.Put(tx, m); err != nil {
 		return m, err
 	}
-	return m, regroup(tx, append(slices.Clone(keep), other...), m.LogIndex)
+	if err := regroup(tx, append(slices.Clone(keep), other...), m.LogIndex); err != nil {
+		return m, err
+	}
+	return m, r.relianceOfPerson(tx, m.Survivor, RelianceMerged, m.LogIndex)
 }
 
 // undoMerge makes one person two again. Durable afterwards: the same as of doMerge.

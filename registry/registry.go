@@ -11,6 +11,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"bajigong/credentials"
@@ -47,6 +48,9 @@ type Config struct {
 	Rules Rules
 	// Calendar knows working days.
 	Calendar standards.Calendar
+	// WebhookNetworks are networks besides the public internet in which endpoints of
+	// payers may be; none when empty.
+	WebhookNetworks []netip.Prefix
 	// Now and Rand are the clock and randomness. Rules that decide a write use
 	// the store's time; Now serves only what is signed and shown.
 	Now  func() time.Time
@@ -103,7 +107,8 @@ func New(db *kv.DB, cfg Config) (*Registry, error) {
 func Migrations() []kv.Migration {
 	return []kv.Migration{{Name: "institutions in full", Step: institutionsInFull},
 		{Name: "batches to report to the national query", Step: batchesToReport},
-		{Name: "history of status lists", Step: statusHistories}}
+		{Name: "history of status lists", Step: statusHistories},
+		{Name: "reliance feeds begin", Step: relianceBegins}}
 }
 
 // Config returns what the registry was made with.

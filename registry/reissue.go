@@ -241,6 +241,9 @@ func (r *Registry) endVersion(ctx context.Context, by Actor, s signed, d standar
 		if err := r.nationalAfterChange(tx, []Certificate{c}, in.reported()); err != nil {
 			return err
 		}
+		if err := r.relianceAfter(tx, []Certificate{c}, in.relied(), index); err != nil {
+			return err
+		}
 		return r.setStatus(tx, c)
 	})
 }

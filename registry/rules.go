@@ -20,6 +20,7 @@ import (
 	"bajigong/registry/locks"
 	"bajigong/registry/quota"
 	"bajigong/registry/uploads"
+	"bajigong/registry/webhooks"
 	"bajigong/standards/eligibility"
 	"bajigong/standards/sameness"
 )
@@ -45,7 +46,8 @@ type Rules struct {
 	Blanks      rulefile.Set[paper.Blank]   // layouts of numbered blanks 套打
 	Stock       rulefile.Set[blanks.Rules]  // blank certificates
 	Photos      rulefile.Set[photos.Rules]
-	Sameness    rulefile.Set[sameness.File] // which occupations of different editions are the same
+	Sameness    rulefile.Set[sameness.File]  // which occupations of different editions are the same
+	Webhooks    rulefile.Set[webhooks.Rules] // how changes are announced to payers
 }
 
 // EmbeddedRules returns the files that come with the product.
@@ -108,6 +110,9 @@ func EmbeddedRules() (r Rules, err error) {
 		return r, err
 	}
 	if r.Sameness, err = sameness.Embedded(); err != nil {
+		return r, err
+	}
+	if r.Webhooks, err = webhooks.Embedded(); err != nil {
 		return r, err
 	}
 	return r, nil
@@ -189,6 +194,9 @@ func (r Rules) With(own fs.FS) (Rules, error) {
 		return r, err
 	}
 	if r.Sameness, err = overlay(r.Sameness, own, "sameness"); err != nil {
+		return r, err
+	}
+	if r.Webhooks, err = overlay(r.Webhooks, own, "webhooks"); err != nil {
 		return r, err
 	}
 	return r, nil

@@ -15,6 +15,7 @@ import (
 	"bajigong/evaluators/figures"
 	"bajigong/evaluators/signs"
 	"bajigong/internal/kv"
+	"bajigong/registry/webhooks"
 	"bajigong/standards"
 )
 
@@ -111,6 +112,12 @@ import (
 //	collisions               id                               Collision of claims
 //	merges                   id                               Merge of two persons (the documents stand sealed)
 //	persons_merged           person                           personMerges: with which ids it is one, since when
+//	reliance                 payer, seq                       RelianceEntry
+//	reliance_due             n                                relianceDue (outbox of the feeds)
+//	reliance_read            payer                            RelianceReader
+//	webhooks                 id                               Webhook (its secrets stand sealed)
+//	webhook_deliveries       webhook, seq                     Delivery
+//	webhook_marks            payer                            when an entry was written for it, 8 bytes
 //	events, log_*            see registry/auditlog
 const (
 	tableAccounts         kv.Table = "accounts"
@@ -195,6 +202,12 @@ const (
 	tableCollisions       kv.Table = "collisions"
 	tableMerges           kv.Table = "merges"
 	tablePersonsMerged    kv.Table = "persons_merged"
+	tableReliance         kv.Table = "reliance"
+	tableRelianceDue      kv.Table = "reliance_due"
+	tableRelianceRead     kv.Table = "reliance_read"
+	tableWebhooks         kv.Table = "webhooks"
+	tableDeliveries       kv.Table = "webhook_deliveries"
+	tableWebhookMarks     kv.Table = "webhook_marks"
 
 	// indexes: entry key → primary key
 	indexKeysByAccount             kv.Table = "api_keys_by_account"         // account, id
@@ -287,6 +300,12 @@ const (
 	indexCollisionsByPayer         kv.Table = "collisions_by_payer"         // payer, opened, id; one for each payer concerned
 	indexCollisionsByPerson        kv.Table = "collisions_by_person"        // person, opened, id
 	indexCollisionsByClaim         kv.Table = "collisions_by_claim"         // claim, id; one for each claim
+	indexRelianceByClaim           kv.Table = "reliance_by_claim"           // claim, entry of the log
+	indexRecoveries                kv.Table = "recoveries"                  // institution, day of voiding, payer, seq
+	indexRecoveriesByPayer         kv.Table = "recoveries_by_payer"         // payer, institution, day of voiding, payer, seq
+	indexWebhooksByPayer           kv.Table = "webhooks_by_payer"           // payer, id; not removed
+	indexWebhooksDue               kv.Table = "webhooks_due"                // when, id
+	indexDeliveriesDead            kv.Table = "webhook_deliveries_dead"     // webhook, seq
 )
 
 var (
@@ -1169,3 +1188,81 @@ var (
 
 // sealedMerge is the two documents of a merge.
 func sealedMerge(id string) sealedPlace { return sealedPlace{tableMerges, kv.Key(id), "documents"} }
+
+var (
+	reliances = kv.Records[RelianceEntry]{
+		Table: tableReliance,
+		Key:   func(e RelianceEntry) []byte { return kv.Key(e.Payer, e.Seq) },
+		Indexes: []kv.Index[RelianceEntry]{
+			// Unique: a claim is told once of a change.
+			{Table: indexRelianceByClaim, Unique: true, Keys: func(e RelianceEntry) [][]byte {
+				if e.Claim == "" {
+					return nil
+				}
+				return [][]byte{kv.Key(e.Claim, e.LogIndex)}
+			}},
+			{Table: indexRecoveries, Keys: func(e RelianceEntry) [][]byte {
+				if e.What != RelianceVoided {
+					return nil
+				}
+				return [][]byte{kv.Key(e.Institution, e.day(), e.Payer, e.Seq)}
+			}},
+			{Table: indexRecoveriesByPayer, Keys: func(e RelianceEntry) [][]byte {
+				if e.What != RelianceVoided {
+					return nil
+				}
+				return [][]byte{kv.Key(e.Payer, e.Institution, e.day(), e.Payer, e.Seq)}
+			}},
+		},
+	}
+	relianceDues = kv.Records[relianceDue]{
+		Table: tableRelianceDue,
+		Key:   func(d relianceDue) []byte { return kv.Key(d.N) },
+	}
+	relianceReaders = kv.Records[RelianceReader]{
+		Table: tableRelianceRead,
+		Key:   func(r RelianceReader) []byte { return kv.Key(r.Payer) },
+	}
+	storedWebhooks = kv.Records[Webhook]{
+		Table: tableWebhooks,
+		Key:   func(w Webhook) []byte { return kv.Key(w.ID) },
+		Indexes: []kv.Index[Webhook]{
+			{Table: indexWebhooksByPayer, Keys: func(w Webhook) [][]byte {
+				if w.State == webhooks.Removed {
+					return nil
+				}
+				return [][]byte{kv.Key(w.Payer, w.ID)}
+			}},
+			{Table: indexWebhooksDue, Keys: func(w Webhook) [][]byte {
+				if w.State != webhooks.Active || w.Due.IsZero() {
+					return nil
+				}
+				return [][]byte{kv.Key(uint64(w.Due.Unix()), w.ID)}
+			}},
+		},
+	}
+	deliveries = kv.Records[Delivery]{
+		Table: tableDeliveries,
+		Key:   func(d Delivery) []byte { return kv.Key(d.Webhook, d.Seq) },
+		Indexes: []kv.Index[Delivery]{
+			{Table: indexDeliveriesDead, Keys: func(d Delivery) [][]byte {
+				if d.State != webhooks.Dead {
+					return nil
+				}
+				return [][]byte{kv.Key(d.Webhook, d.Seq)}
+			}},
+		},
+	}
+)
+
+// counterReliance is the next entry of a payer's feed; counterRelianceDue the next
+// place in the outbox, counterRelianceSince the entry of the log from which on
+// changes are told.
+func counterReliance(payer string) []byte { return kv.Key("reliance", payer) }
+
+func counterRelianceDue() []byte { return kv.Key("reliance-due") }
+
+func counterRelianceSince() []byte { return kv.Key("reliance-since") }
+
+// sealedWebhook are the secrets of an endpoint.
+func sealedWebhook(id string) sealedPlace { return sealedPlace{tableWebhooks, kv.Key(id), "secrets"} }

@@ -55,7 +55,7 @@ func document(table []route, rc registry.Config) ([]byte, error) {
 		"tags": []any{tag("verdict", "Is this certificate real, and is it good?"), tag("directory", "Institutions and occupations"),
 			tag("trust", "What verifiers need to check for themselves"), tag("authority", "Institutions, accounts and keys"),
 			tag("sessions", "From the plan to the certificates"), tag("certificates", "What becomes of a certificate"),
-			tag("claims", "Pay once"), tag("oversight", "Signs of fraud, reviews and random inspections"), tag("credit", "Credit, stars, lists for subsidised work, integrity files"), tag("pages", "Pages for people"), tag("operation", "For operators")},
+			tag("claims", "Pay once"), tag("reliance", "What changed under claims, webhooks, and what has to be recovered"), tag("oversight", "Signs of fraud, reviews and random inspections"), tag("credit", "Credit, stars, lists for subsidised work, integrity files"), tag("pages", "Pages for people"), tag("operation", "For operators")},
 		"paths": paths,
 		"components": node{
 			"schemas":         schemas.components,

@@ -42,6 +42,9 @@ type config struct {
 	Fonts []string `json:"fonts,omitempty"`
 	// Seals are PNG images of seals with a transparent ground, by institution id.
 	Seals map[string]string `json:"seals,omitempty"`
+	// WebhookNetworks are networks besides the public internet in which the
+	// endpoints of payers may be, such as 10.20.0.0/16 of a government network.
+	WebhookNetworks []netip.Prefix `json:"webhook_networks,omitempty"`
 }
 
 // footer is what government sites show at the end of a page.

@@ -102,6 +102,7 @@ func newRegistry(db *kv.DB, c config, folder string, keys *credentials.KeyRing, 
 		Origin: c.Origin, LogOrigin: origin, Region: c.Region, OperatorZH: c.OperatorZH, OperatorEN: c.OperatorEN,
 		Keys: keys, Checkpoint: auditlog.NewFileStore(keys.Dir(), origin), Policies: policies, Rules: rules,
 		Calendar: standards.EmbeddedCalendar(), Now: now, Rand: rand, Log: log,
+		WebhookNetworks: c.WebhookNetworks,
 	})
 }
 

@@ -113,6 +113,12 @@ func background(ctx context.Context, reg *registry.Registry, log *slog.Logger) {
 		publishStatusLists(ctx, reg, log)
 	}()
 	defer func() { <-lists }()
+	told := make(chan struct{})
+	go func() { // beside the rest: an endpoint may take long to answer
+		defer close(told)
+		tellPayers(ctx, reg, reg.Config().WebhookNetworks, log)
+	}()
+	defer func() { <-told }()
 	publish := func() {
 		// A key that was rotated or distrusted by command counts from the next minute.
 		if err := reg.Config().Keys.Reload(); err != nil {

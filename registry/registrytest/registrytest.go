@@ -16,6 +16,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -99,6 +100,8 @@ type Options struct {
 	Numbering *rulefile.Set[numbering.Rules]
 	// Origin takes the place of [Origin], for tests with a browser.
 	Origin string
+	// WebhookNetworks is given to the registry.
+	WebhookNetworks []netip.Prefix
 	// NoCheck leaves out the check of all invariants at the end.
 	NoCheck bool
 }
@@ -166,6 +169,7 @@ func New(t testing.TB, opts ...Options) *Env {
 	if e.Registry, err = registry.New(e.DB, registry.Config{
 		Origin: opt.Origin, Region: Region, OperatorZH: "职业技能证书登记系统（测试）", OperatorEN: "Skill Certificate Register (test)",
 		Keys: e.Keys, Checkpoint: e.CP, Policies: policies, Rules: rules, Calendar: standards.EmbeddedCalendar(), Now: e.Clock.Now, Rand: rand.Reader, Log: log,
+		WebhookNetworks: opt.WebhookNetworks,
 	}); err != nil {
 		t.Fatal(err)
 	}
