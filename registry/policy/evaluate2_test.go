@@ -145,6 +145,10 @@ var casesTwo = []two{
 	{"listed on receipt", func(in *Input) {
 		in.Received, in.Applied, in.Certificate.Issued = "2026-02-15", "2026-02-10", "2026-02-01"
 	}, "", "", Allow, "2400"},
+	{"first day of the quarter", func(in *Input) {
+		in.Received, in.Now, in.Certificate.Occupation, in.Certificate.Trade = "2026-04-01", at("2026-04-01"), "4-10-01-05", "01"
+	}, "", "", Allow, "2400"},
+	{"last day of the quarter", func(in *Input) { in.Received, in.Now = "2026-03-31", at("2026-03-31") }, "", "", Allow, "2400"},
 	{"after the quarter", func(in *Input) { in.Received = "2026-04-01"; in.Now = at("2026-04-01") }, "", "", Allow, "2000"},
 
 	// who is paid, and by which way
@@ -291,6 +295,15 @@ var casesWork = []two{
 		set(in.Facts, IsSupervised, Yes)
 	}, "", "", Allow, "500"},
 	{"same days again", func(in *Input) { in.Claims = workClaims("2026-02-28", "2026-03-31", 1) }, "once", OnceTaken, Deny, "同一事项、同一时段已有申领"},
+	{"a claim without days", func(in *Input) { in.Claims = workClaims("", "", 1) }, "once", FactMissing, Hold, "起止日期是否与本次重叠"},
+	{"a claim without days, of these", func(in *Input) {
+		in.Claims = workClaims("", "", 1)
+		set(in.Facts, PeriodOverlaps, Yes)
+	}, "once", OnceTaken, Deny, "同一时段"},
+	{"a claim without days, of others", func(in *Input) {
+		in.Claims = workClaims("", "", 1)
+		set(in.Facts, PeriodOverlaps, No)
+	}, "", "", Allow, "1000"},
 	{"the days after", func(in *Input) { in.Claims = workClaims("2026-03-01", "2026-03-31", 1) }, "", "", Allow, "1000"},
 	{"four months before", func(in *Input) { in.Claims = workClaims("2025-09-01", "2025-12-31", 4) }, "", "", Allow, "1000"},
 	{"five months before", func(in *Input) { in.Claims = workClaims("2025-08-01", "2025-12-31", 5) }, "subject", UnitsReached, Deny, "已计 5，本次 2，上限 6"},

@@ -53,6 +53,7 @@ const (
 	UnemploymentBenefit FactKind = "unemployment_benefit"           // 领取失业保险金
 	FirstEvaluation     FactKind = "first_evaluation"               // 初次评价
 	HigherIssuedLater   FactKind = "higher_issued_later"            // the higher certificate is the newer one
+	PeriodOverlaps      FactKind = "period_overlaps"                // the days of a claim that lacks them overlap those of this one
 	Trained             FactKind = "trained"                        // attended the training
 	TrainingPassed      FactKind = "training_passed"                // 培训考核合格
 	ThreeChecks         FactKind = "three_checks"                   // 开班申请、过程检查、结业审核
@@ -127,6 +128,7 @@ var factForms = map[FactKind]factForm{
 	FullTimeGraduate:    {since: 2, name: Text{"是否为全日制毕业生", "graduation from full-time study"}},
 	EducationFundsUsed:  {since: 2, name: Text{"企业职工教育经费是否已足额提取并使用完", "the enterprise's having used its education funds"}},
 	KeyEnterprise:       {since: 2, name: Text{"是否为重点企业", "its being a key enterprise"}},
+	PeriodOverlaps:      {asked: true, name: Text{"已有申领的起止日期是否与本次重叠", "the overlap of the days of the claim that exists with these"}},
 	HigherIssuedLater:   {asked: true, name: Text{"更高等级证书的发证日期是否晚于本证书", "the higher certificate's being newer than this one"}},
 }
 

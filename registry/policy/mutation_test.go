@@ -16,7 +16,6 @@ import (
 // reason. Policy and mutant are patterns of [path.Match].
 var equivalent = []struct{ policy, mutant, why string }{
 	{"*", `Excludes\[*].Same with person`, "all claims that are given are the person's own"},
-	{"*", `Excludes\[*].Same with period`, "a claim for a certificate has no days, and days that are not known overlap any"},
 	{"jiangsu-2025-2027-training", "Supervision.Scope without training", "of a claim for a certificate it is the exam that must have been supervised"},
 	{"jiangsu-2025-2027-training", `Supervision.Scope\[training] → evaluation`, "of a claim for a certificate it is the exam that must have been supervised"},
 	{"kunshan-2020-67-enterprise", "Beneficiary.PayTo → funder", "another rule asks that the enterprise has paid"},

@@ -16,7 +16,9 @@ import (
 // keys that are not known, anchors and aliases are refused. The error is
 // fail.Invalid "policy_invalid" with all problems, each with its line.
 //
-// A policy that pays 1000 yuan once for a junior level:
+// A file that begins with language: 2 has more sections: [Schema] is their form,
+// and docs/policy-language.md says what each means. A file without it is of language 1
+// and decides as it always did. In language 1, a policy that pays 1000 yuan once for a junior level:
 //
 //	id: example-2026
 //	version: 1
@@ -157,7 +159,7 @@ func (d *decoder) sections(m map[string]node, p *Policy) {
 	}
 	if d.given(m, "excludes") {
 		for _, n := range m["excludes"].list() {
-			p.Excludes = append(p.Excludes, d.exclusion(n, d.excludeParts()...))
+			p.Excludes = append(p.Excludes, d.exclusion(n, d.excludeParts(p)...))
 		}
 	}
 	if d.given(m, "higher_excludes_lower") {

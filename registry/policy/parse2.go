@@ -196,10 +196,15 @@ func (d *decoder) withoutCertificate(m map[string]node, p Policy) {
 	}
 }
 
-func (d *decoder) excludeParts() []Sameness {
+// excludeParts are what claims on other funds can be compared in: a certificate
+// has no days and no class.
+func (d *decoder) excludeParts(p *Policy) []Sameness {
 	parts := []Sameness{SameOccupation, SameLevel, SameTrade}
 	if d.language == 2 {
-		parts = append(parts, SameSubject, SamePeriod, SameCourse, SamePerson)
+		parts = append(parts, SamePerson)
+	}
+	if p.Subject != nil {
+		parts = append(parts, SameSubject, SamePeriod, SameCourse)
 	}
 	return parts
 }

@@ -368,8 +368,10 @@ func schemaTogether() []js {
 		when(member("scarce", member("raises_approved", js{"enum": []any{Yes, true}})), js{"properties": js{"amounts": constant("unknown"), "scarce": js{"required": []string{"uplift_percent"}}}}),
 		when(member("prepayment", js{"type": "object", "required": []string{"for"}}), member("beneficiary", object)),
 		when(member("frequency", js{"type": "object", "required": []string{"extra"}}), member("scarce", object)),
-		when(member("subject", js{"enum": []any{"none", "unknown"}}), js{"properties": js{"once": js{"anyOf": []any{js{"not": object},
-			member("same", js{"contains": constant("occupation"), "items": words(SameOccupation, SameLevel, SameTrade)})}}}}),
+		when(member("subject", js{"enum": []any{"none", "unknown"}}), js{"properties": js{
+			"excludes": js{"anyOf": []any{js{"not": js{"type": "array"}}, js{"items": js{"properties": js{"same": js{"items": words(SameOccupation, SameLevel, SameTrade, SamePerson)}}}}}},
+			"once": js{"anyOf": []any{js{"not": object},
+				member("same", js{"contains": constant("occupation"), "items": words(SameOccupation, SameLevel, SameTrade)})}}}}),
 	}
 }
 

@@ -61,7 +61,8 @@ func (e *evaluation) subject() {
 // period asks for the days of the training or work where they count.
 func (e *evaluation) period(r *SubjectRule) {
 	s, ok := e.in.Subject, true
-	needed := r.Kind.counted() || slices.Contains(e.p.Once.Same, SamePeriod)
+	needed := r.Kind.counted() || slices.Contains(e.p.Once.Same, SamePeriod) ||
+		slices.ContainsFunc(e.p.Excludes, func(x Exclusion) bool { return slices.Contains(x.Same, SamePeriod) })
 	if needed && !s.From.Valid() {
 		e.lacksSubject(r.Rule, "from", "起始日期", "first day")
 		ok = false
@@ -117,7 +118,7 @@ func (e *evaluation) lacksSubject(r Rule, member, zh, en string) {
 	e.hold(r, "subject."+member, SubjectLacks, textf("请补充申领事项的%s", zh)("supply the subject's %s", en))
 }
 
-// overlaps reports whether two periods share a day; one that is not known shares any.
+// overlaps reports whether two periods share a day; one that is not known may.
 func overlaps(from, to, otherFrom, otherTo standards.Date) bool {
 	if from == "" || to == "" || otherFrom == "" || otherTo == "" {
 		return true

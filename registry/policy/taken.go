@@ -23,11 +23,21 @@ func (e *evaluation) exclusion(x Exclusion, why Reason) {
 	if x.ID == "" || !e.comparable(x.Rule, x.Same, false) { // the text may have no such rule
 		return
 	}
-	e.bar(x.Rule, why, 1, func(c *PastClaim) bool { return x.Among.Has(c.Fund) && e.same(c, x.Same) }, func(cs []PastClaim) Text {
+	e.bar(x.Rule, why, 1, func(c *PastClaim) bool { return x.Among.Has(c.Fund) && e.same(c, x.Same) && e.overlap(x, c) }, func(cs []PastClaim) Text {
 		zh, en := e.describe(cs)
 		what := Text{"同一" + joinSame(x.Same).ZH, "the same " + joinSame(x.Same).EN}
 		return textf("%s已有申领：%s", what.ZH, zh)("a claim for %s exists: %s", what.EN, en)
 	})
+}
+
+// overlap reports whether a claim that is the same in all else is of the same
+// days. Where it does not have them, imported from a ledger, they are asked for.
+func (e *evaluation) overlap(x Exclusion, c *PastClaim) bool {
+	if !slices.Contains(x.Same, SamePeriod) || c.From != "" && c.To != "" {
+		return true
+	}
+	said, ok := e.fact(x.Rule, PeriodOverlaps)
+	return ok && said == Yes
 }
 
 func (e *evaluation) higher() {
