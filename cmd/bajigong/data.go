@@ -68,13 +68,18 @@ type dataFlags struct {
 }
 
 func (f *dataFlags) add(flags *pflag.FlagSet, w world) {
+	f.addDir(flags, w)
+	f.addOpener(flags, w)
+	flags.StringVar(&f.store, "store", w.env("BAJIGONG_STORE"), "bbolt 文件路径或 postgres://… (default DATA/store.db; also BAJIGONG_STORE)")
+}
+
+// addDir adds the directory alone, for what needs neither keys nor store.
+func (f *dataFlags) addDir(flags *pflag.FlagSet, w world) {
 	dir := w.env("BAJIGONG_DATA")
 	if dir == "" {
 		dir = "bajigong-data"
 	}
 	flags.StringVar(&f.dir, "data", dir, "数据目录：config.json、keys/、rules/、store.db (data directory; also BAJIGONG_DATA)")
-	f.addOpener(flags, w)
-	flags.StringVar(&f.store, "store", w.env("BAJIGONG_STORE"), "bbolt 文件路径或 postgres://… (default DATA/store.db; also BAJIGONG_STORE)")
 }
 
 // addOpener adds what opens an encrypted key ring.

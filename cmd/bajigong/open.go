@@ -82,9 +82,18 @@ func loadRules(folder string) (registry.Rules, error) {
 	return rules.With(os.DirFS(folder))
 }
 
+// loadPolicies returns the embedded policies alone, and with those of the data directory.
+func loadPolicies(folder string) (embedded, all policy.Set, err error) {
+	if embedded, err = policy.Embedded(); err != nil {
+		return embedded, all, err
+	}
+	all, err = embedded.With(os.DirFS(folder))
+	return embedded, all, err
+}
+
 // newRegistry puts a registry on an open store.
 func newRegistry(db *kv.DB, c config, folder string, keys *credentials.KeyRing, now func() time.Time, rand io.Reader, log *slog.Logger) (*registry.Registry, error) {
-	policies, err := policy.Embedded()
+	_, policies, err := loadPolicies(folder)
 	if err != nil {
 		return nil, err
 	}

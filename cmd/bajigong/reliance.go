@@ -153,6 +153,11 @@ func webhookAdd(w world, server *serverFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add URL",
 		Short: "登记接收地址，密钥只显示这一次 (register an endpoint; its secret is shown once)",
+		Long: `add 登记一个 https 网址，此后每条变动通知按序发到该地址。签名密钥只显示这一次，请立即
+保存在接收程序中；遗失的用 rotate 换新。内网、本机地址须由系统运营方在 config.json 的
+webhook_networks 中列明。
+
+The secret is printed alone on the standard output and never shown again.`,
 		Args:  exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return tellSecret(cmd.Context(), w, server, ask{method: http.MethodPost, path: webhooksPath, once: once}, registry.NewWebhook{URL: args[0], From: from})
@@ -168,6 +173,10 @@ func webhookRotate(w world, server *serverFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate ID",
 		Short: "换密钥；旧密钥在规定时间内仍有效 (a new secret; the one before stays valid for a while)",
+		Long: `rotate 换一个签名密钥并显示这一次。规定时间内每条消息同时带新旧两个签名，接收程序换好后
+无需停机。
+
+For a while messages carry signatures of both secrets, so that nothing is missed.`,
 		Args:  exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return tellSecret(cmd.Context(), w, server, ask{method: http.MethodPost, path: webhookPath(args[0], "/rotation"), once: once}, nil)
@@ -202,6 +211,10 @@ func webhookList(w world, server *serverFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "本机构的接收地址，及已停止发送的通知 (endpoints, and what was given up)",
+		Long: `list 列出本机构登记的接收地址、状态、已发到第几条，以及重试多次仍未送达、已停止发送的通知。
+未送达的通知仍可用 reliance 读取，或用 webhook replay 重新发送。
+
+It lists endpoints, how far each has come, and what was given up after its retries.`,
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := server.client(w, true)
@@ -252,6 +265,10 @@ func webhookReplay(w world, server *serverFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay ID",
 		Short: "从某条起重新发送，并恢复已停用的地址 (send again from an entry on)",
+		Long: `replay 从某一条通知起按序重新发送；地址已停用的同时恢复。接收程序按 webhook-id 去重，重复收到
+不会重复处理。
+
+Entries are sent again in order, with the same webhook-id as before.`,
 		Args:  exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			query := url.Values{}
@@ -269,6 +286,9 @@ func webhookRemove(w world, server *serverFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove ID",
 		Short: "移除接收地址 (remove an endpoint)",
+		Long: `remove 移除一个接收地址，不再向它发送。变动通知仍全部保留，可用 reliance 读取。
+
+Nothing is sent to it any more; the feed itself stays complete.`,
 		Args:  exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return changeHook(cmd.Context(), w, server, ask{method: http.MethodPost, path: webhookPath(args[0], "/removal")})

@@ -62,44 +62,6 @@ func together(a, b Effective) bool {
 	return a.From <= last(b) && b.From <= last(a)
 }
 
-// checkLayers is the part of [NewSet] about policies above and below each other.
-func (s Set) checkLayers() error {
-	for _, p := range s.current() {
-		if err := s.checkUnder(p); err != nil {
-			return err
-		}
-		for _, b := range s.Bounds(p) {
-			if !b.Kept && (b.Exception == nil || !b.Bound.InPrinciple) {
-				return b.refused(p)
-			}
-		}
-	}
-	return nil
-}
-
-// checkUnder holds the policies that p names above itself to what is there.
-func (s Set) checkUnder(p Policy) error {
-	above, err := s.Chain(p.Region)
-	if err != nil {
-		return err
-	}
-	for _, u := range p.Under {
-		upper, err := s.Policy(u.Policy, 0)
-		if err != nil {
-			return setError("政策 %s 的上级政策 %s 不存在", "policy %s stands under %s, which is not there", p, u.Policy)
-		}
-		if !slices.ContainsFunc(above[1:], func(r Region) bool { return r.Code == upper.Region }) {
-			return setError("政策 %s 的上级政策 %s 不属于上级区划", "policy %s stands under %s, which is not of a region above", p, u.Policy)
-		}
-		for _, x := range u.Exceptions {
-			if !slices.ContainsFunc(upper.Bounds, func(b Bound) bool { return b.ID == x.Bound }) {
-				return setError("政策 %s 所列例外 %s 不是 %s 的约束", "policy %s: the exception %s is no bound of %s", p, x.Bound, u.Policy)
-			}
-		}
-	}
-	return nil
-}
-
 func (b Binding) refused(p Policy) error {
 	why := Text{"未列明例外依据", "and no exception with its document stands"}
 	if !b.Bound.InPrinciple {

@@ -97,53 +97,15 @@ func ParseRegions(file string, src []byte) ([]Region, error) {
 // policy above ([Set.Bounds]). Samples and official policies are looked at apart.
 func NewSet(regions []Region, policies ...Policy) (Set, error) {
 	s := Set{regions: map[string]Region{}, policies: slices.Clone(policies)}
-	for _, r := range regions {
-		if _, twice := s.regions[r.Code]; twice {
-			return Set{}, setError("行政区划 %s 重复", "region %s stands twice", r.Code)
-		}
-		s.regions[r.Code] = r
+	slices.SortFunc(s.policies, byVersion)
+	if flaws := s.settle(regions); len(flaws) > 0 {
+		return Set{}, flaws[0].err
 	}
-	for _, r := range regions {
-		if _, err := s.Chain(r.Code); err != nil {
-			return Set{}, err
-		}
-	}
-	slices.SortFunc(s.policies, func(a, b Policy) int {
-		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Version, b.Version))
-	})
-	for i, p := range s.policies {
-		r, ok := s.regions[p.Region]
-		if !ok {
-			return Set{}, setError("政策 %s 的行政区划 %s 不在区划表中", "policy %s: region %s is not in the table of regions", p, p.Region)
-		}
-		if r.Parent != p.Parent {
-			return Set{}, setError("政策 %s 的上级区划应为 %s", "policy %s: the region above is %q", p, r.Parent)
-		}
-		if i == 0 {
-			continue
-		}
-		if o := s.policies[i-1]; o.ID == p.ID {
-			if o.Version == p.Version {
-				return Set{}, setError("政策 %s 重复", "policy %s stands twice", p)
-			}
-			if o.Region != p.Region || o.Fund != p.Fund || o.Sample != p.Sample {
-				return Set{}, setError("政策 %s 与前一版本的区划、资金或示例标记不同", "policy %s: region, fund or sample mark differ from the version before", p)
-			}
-			if o.SubjectOf() != p.SubjectOf() || o.Framework != p.Framework {
-				return Set{}, setError("政策 %s 与前一版本的申领事项或框架标记不同", "policy %s: subject or framework mark differ from the version before", p)
-			}
-		}
-	}
-	current := s.current()
-	for i, p := range current {
-		for _, o := range current[:i] {
-			if o.Region == p.Region && o.Fund == p.Fund && o.Sample == p.Sample && o.SubjectOf() == p.SubjectOf() &&
-				!o.Framework && !p.Framework && overlap(o.Effective, p.Effective) {
-				return Set{}, setError("政策 %s 与 %s 的执行期重叠", "policies %s and %s overlap in time", o, p)
-			}
-		}
-	}
-	return s, s.checkLayers()
+	return s, nil
+}
+
+func byVersion(a, b Policy) int {
+	return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Version, b.Version))
 }
 
 func setError(zh, en string, args ...any) error {
