@@ -158,7 +158,7 @@ func webhookAdd(w world, server *serverFlags) *cobra.Command {
 webhook_networks 中列明。
 
 The secret is printed alone on the standard output and never shown again.`,
-		Args:  exactly(1),
+		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return tellSecret(cmd.Context(), w, server, ask{method: http.MethodPost, path: webhooksPath, once: once}, registry.NewWebhook{URL: args[0], From: from})
 		},
@@ -177,7 +177,7 @@ func webhookRotate(w world, server *serverFlags) *cobra.Command {
 无需停机。
 
 For a while messages carry signatures of both secrets, so that nothing is missed.`,
-		Args:  exactly(1),
+		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return tellSecret(cmd.Context(), w, server, ask{method: http.MethodPost, path: webhookPath(args[0], "/rotation"), once: once}, nil)
 		},
@@ -215,7 +215,7 @@ func webhookList(w world, server *serverFlags) *cobra.Command {
 未送达的通知仍可用 reliance 读取，或用 webhook replay 重新发送。
 
 It lists endpoints, how far each has come, and what was given up after its retries.`,
-		Args:  exactly(0),
+		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := server.client(w, true)
 			if err != nil {
@@ -269,7 +269,7 @@ func webhookReplay(w world, server *serverFlags) *cobra.Command {
 不会重复处理。
 
 Entries are sent again in order, with the same webhook-id as before.`,
-		Args:  exactly(1),
+		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			query := url.Values{}
 			if from > 0 {
@@ -289,7 +289,7 @@ func webhookRemove(w world, server *serverFlags) *cobra.Command {
 		Long: `remove 移除一个接收地址，不再向它发送。变动通知仍全部保留，可用 reliance 读取。
 
 Nothing is sent to it any more; the feed itself stays complete.`,
-		Args:  exactly(1),
+		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return changeHook(cmd.Context(), w, server, ask{method: http.MethodPost, path: webhookPath(args[0], "/removal")})
 		},
