@@ -23,6 +23,12 @@ var noMatchText = policy.Text{
 	EN: "no certificate in this register has this name, document and number together; check all three",
 }
 
+// noMatchPerson is noMatchText for a claim without a certificate.
+var noMatchPerson = policy.Text{
+	ZH: "姓名与证件号码不一致，请核对后重新提交",
+	EN: "name and document do not belong together; check both",
+}
+
 // occupationEdition is the edition of the classification 职业分类大典 that the
 // register's occupation codes belong to.
 const occupationEdition = "2022"
@@ -32,6 +38,9 @@ const occupationEdition = "2022"
 type ClaimAnswer struct {
 	Outcome policy.Outcome  `json:"outcome"`
 	Reasons []policy.Reason `json:"reasons"` // codes of the failing rules, or of what is missing
+	// Next says for each of the decision's failing rules, and for each thing that
+	// is missing, what to do about it.
+	Next []policy.Step `json:"next,omitempty"`
 	// Match is false when the three facts do not belong together. Then there is
 	// no decision, and Note says the rest.
 	Match    bool             `json:"match"`
@@ -84,13 +93,26 @@ type material struct {
 	policy      policy.Policy
 	facts       policy.Facts // the payer's, completed by what the register knows
 	unqueryable bool         // its region counts the national query, which does not have it yet
+
+	bare       bool           // without a certificate
+	subject    policy.Subject // what it is for, when that is not the certificate
+	about      policy.Person  // who claims, as far as the policy asks
+	knowledge  knowledge      // of the certificate
+	applied    standards.Date
+	channel    policy.Channel
+	exceptions []policy.Exception
+	sameness   policy.Equivalence
 }
 
 func (d decided) answer() ClaimAnswer {
 	if !d.match {
-		return ClaimAnswer{Outcome: policy.Deny, Reasons: []policy.Reason{NoMatch}, Note: &noMatchText, TreeSize: d.size}
+		note := &noMatchText
+		if d.bare {
+			note = &noMatchPerson
+		}
+		return ClaimAnswer{Outcome: policy.Deny, Reasons: []policy.Reason{NoMatch}, Note: note, TreeSize: d.size}
 	}
-	return ClaimAnswer{Outcome: d.basis.Decision.Outcome, Reasons: reasonsOf(d.basis.Decision), Match: true,
+	return ClaimAnswer{Outcome: d.basis.Decision.Outcome, Reasons: reasonsOf(d.basis.Decision), Next: nextSteps(d.basis.Decision), Match: true,
 		Decision: &d.basis.Decision, TreeSize: d.size}
 }
 
@@ -129,16 +151,43 @@ func (r *Registry) gatherClaim(rd kv.Reader, by Actor, q claimQuery, received st
 	if err != nil {
 		return m, false, err
 	}
-	m.size = head.Size
-	m.certificate, m.held, err = r.matching(rd, q)
-	if err != nil || m.certificate.Number == "" {
+	m.size, m.channel, m.exceptions = head.Size, q.channel, sortedExceptions(q.exceptions)
+	m.sameness = r.samenessOn(standards.DateOf(now))
+	if m.applied, err = q.appliedOn(received); err != nil {
 		return m, false, err
 	}
-	m.person = m.certificate.Person
+	if q.subject.Kind != "" {
+		if m.subject, err = r.subjectOn(rd, q.subject, received); err != nil {
+			return m, false, err
+		}
+	}
+	if m.bare = q.bare(); m.bare {
+		m.person, m.held, match, err = r.claimant(rd, q)
+	} else {
+		m.certificate, m.held, err = r.matching(rd, q)
+		m.person, match = m.certificate.Person, m.certificate.Number != ""
+	}
+	if err != nil || !match {
+		return m, false, err
+	}
 	if m.policy, err = r.policyFor(by, q, m.certificate, received); err != nil {
 		return m, false, err
 	}
-	if m.claims, err = personClaims(rd, m.person); err != nil {
+	if err = q.exceptedBy(m.policy, standards.DateOf(now)); err != nil {
+		return m, false, err
+	}
+	if m.person != (PersonID{}) {
+		if m.claims, err = personClaims(rd, m.person); err != nil {
+			return m, false, err
+		}
+	}
+	needs := m.policy.Needs()
+	m.about, m.facts = personOf(q.document, needs), q.facts
+	if m.bare {
+		return m, true, nil
+	}
+	i := slices.IndexFunc(m.held, func(h holding) bool { return h.Number == m.certificate.Number })
+	if m.knowledge, err = r.knows(rd, needs, by.Region, m.certificate, m.held[i].received, now); err != nil {
 		return m, false, err
 	}
 	m.unqueryable, m.facts, err = r.nationalFacts(rd, m.policy, m.certificate, q.facts, now)
@@ -147,15 +196,28 @@ func (r *Registry) gatherClaim(rd kv.Reader, by Actor, q claimQuery, received st
 
 // decide evaluates the policy over the material. It is pure.
 func (m material) decide(by Actor, received standards.Date, now time.Time) decided {
-	d := decided{match: true, material: m, basis: claimBasis{Received: received, Facts: m.facts}}
-	in := policy.Input{Now: now, Received: received, Payer: by.Organisation, Certificate: claimed(m.certificate, m.certificate.Status, standards.DateOf(now))}
+	d := decided{match: true, material: m, basis: claimBasis{Received: received, Facts: m.facts, Applied: m.applied, Subject: m.subject,
+		Person: m.about, Channel: m.channel, Exceptions: m.exceptions}}
+	in := policy.Input{Now: now, Received: received, Payer: by.Organisation, Applied: m.applied, Subject: m.subject, Person: m.about,
+		Channel: m.channel, Exceptions: m.exceptions}
+	if m.sameness != nil {
+		in.Equivalence, d.basis.Equivalence = m.sameness, m.sameness.Digest()
+	}
+	if !m.bare {
+		in.Certificate = m.knowledge.over(claimed(m.certificate, m.certificate.Status, standards.DateOf(now)))
+	}
 	for _, h := range m.held {
 		d.basis.Certificates = append(d.basis.Certificates, h.Number)
-		in.Others = append(in.Others, claimed(h.Certificate, h.Status, standards.DateOf(now)))
+		seen := claimed(h.Certificate, h.Status, standards.DateOf(now))
+		in.Others = append(in.Others, seen)
+		if h.Number != m.certificate.Number {
+			d.basis.Others = append(d.basis.Others, seen)
+		}
 	}
 	if m.unqueryable && in.Certificate.State == policy.CertificateValid {
 		in.Certificate.State = policy.CertificateNotQueryable
 	}
+	d.basis.Asked = in.Certificate
 	in.Claims, in.Facts = pastClaims(m.policy, m.claims, "", m.facts)
 	d.basis.Decision = m.policy.Evaluate(in)
 	return d
@@ -242,41 +304,6 @@ func (r *Registry) holdingsUnder(rd kv.Reader, ids []PersonID) ([]holding, error
 		}
 	}
 	return out, nil
-}
-
-// policyFor finds the policy that decides: the one the request names, if it
-// stands in the payer's region or above it, or the nearest in force.
-func (r *Registry) policyFor(by Actor, q claimQuery, c Certificate, received standards.Date) (policy.Policy, error) {
-	refuse := func(field string, err error) error {
-		e := fail.Of(err)
-		if e.Kind == fail.Internal {
-			return err
-		}
-		return fail.New(fail.Invalid, e.Code, "%s", e.Text).In("%s", e.ZH).At(fail.Field{Name: field, Code: e.Code, ZH: e.ZH, EN: e.Text})
-	}
-	if q.policy == "" {
-		p, err := r.cfg.Policies.Select(policy.Query{Region: by.Region, Fund: q.fund, Received: received, Issued: c.Issued})
-		if err != nil {
-			return p, refuse("fund", err)
-		}
-		return p, nil
-	}
-	p, err := r.cfg.Policies.Policy(q.policy, 0)
-	if err != nil {
-		return p, refuse("policy", err)
-	}
-	chain, err := r.cfg.Policies.Chain(by.Region)
-	if err != nil {
-		return p, refuse("policy", err)
-	}
-	if !slices.ContainsFunc(chain, func(at policy.Region) bool { return at.Code == p.Region }) {
-		return p, refuse("policy", fail.New(fail.Invalid, "policy_region", "policy %s is for region %s, this payer is in %s", p.ID, p.Region, by.Region).
-			In("政策 %s 适用于区划 %s，本机构属于 %s", p.ID, p.Region, by.Region))
-	}
-	if q.fund != "" && q.fund != p.Fund {
-		return p, refuse("fund", fail.New(fail.Invalid, "policy_fund", "policy %s pays from %s", p.ID, p.Fund).In("政策 %s 的资金类别为%s", p.ID, p.Fund.Name().ZH))
-	}
-	return p, nil
 }
 
 // claimKinds says which numbers tell the kind of their certificate. Numbers of

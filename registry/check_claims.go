@@ -148,10 +148,14 @@ func (p replay) input(law policy.Policy, basis claimBasis) policy.Input {
 			in.Certificate = claimed(h.Certificate, h.statusBefore(index), on)
 		}
 	}
-	if len(in.Others) != len(basis.Certificates) || in.Certificate.Number == "" {
+	if len(in.Others) != len(basis.Certificates) || in.Certificate.Number != c.Certificate || c.Certificate == "" && basis.Subject.Kind == "" {
 		p.problem("was decided with certificates that are not the person's")
 	}
 	in.Claims, in.Facts = pastClaims(law, p.claimsBefore(index), c.ID, basis.Facts)
+	in, ok := p.r.complete(in, basis)
+	if !ok {
+		p.problem("cannot be replayed: the table of same occupations is not the one it was decided by")
+	}
 	return in
 }
 
@@ -196,6 +200,10 @@ func (p replay) latePayment(law policy.Policy, basis claimBasis) {
 		}
 	}
 	in.Claims, in.Facts = pastClaims(law, p.claimsBefore(c.Payment.LogIndex), c.ID, basis.Facts)
+	in, ok := p.r.complete(in, basis)
+	if !ok {
+		return // decision has said so
+	}
 	if taken := law.Taken(in); (len(taken) > 0) != paidTwice {
 		p.problem("was paid late: recorded as paid twice %t, %d rules stand against it", paidTwice, len(taken))
 	}

@@ -100,6 +100,19 @@ type claimBasis struct {
 	// that moment, the claimed one included.
 	Certificates []string        `json:"certificates"`
 	Decision     policy.Decision `json:"decision"`
+
+	// What was asked besides, and what the register knew: the records it knew it
+	// from may change, so a replay takes it from here. Asked is the certificate as
+	// the rules saw it and Others the person's other ones; Equivalence is the
+	// digest of the table of same occupations.
+	Applied     standards.Date       `json:"applied,omitempty"`
+	Subject     policy.Subject       `json:"subject,omitzero"`
+	Person      policy.Person        `json:"person,omitzero"`
+	Channel     policy.Channel       `json:"channel,omitempty"`
+	Exceptions  []policy.Exception   `json:"exceptions,omitempty"`
+	Asked       policy.Certificate   `json:"asked,omitzero"`
+	Others      []policy.Certificate `json:"others,omitempty"`
+	Equivalence string               `json:"equivalence,omitempty"`
 }
 
 // StateAt is the state at now: a reservation expires without being written.
@@ -114,7 +127,7 @@ func (c Claim) past() policy.PastClaim {
 		Occupation: c.Occupation, Edition: c.Edition, Trade: c.Trade, Level: c.Level, Certificate: c.Certificate,
 		State: c.State, At: c.Reserved, Expires: c.Expires, Year: c.Year,
 		Subject: c.Subject.Kind, From: c.Subject.From, To: c.Subject.To, Units: c.Subject.Units,
-		Scarce: c.Scarce, Received: c.Received, Issued: c.Issued,
+		Course: c.Subject.Course, Scarce: c.Scarce, Received: c.Received, Issued: c.Issued,
 	}
 }
 

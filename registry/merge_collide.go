@@ -150,6 +150,7 @@ func (r *Registry) inputAgain(c Claim, law policy.Policy, basis claimBasis, s me
 		}
 	}
 	in.Claims, in.Facts = pastClaims(law, past, c.ID, basis.Facts)
+	in, _ = r.complete(in, basis) // a table that is gone leaves that of the day
 	return in
 }
 

@@ -3,7 +3,6 @@ package registry
 import (
 	"cmp"
 	"maps"
-	"slices"
 	"time"
 
 	"bajigong/internal/kv"
@@ -21,7 +20,7 @@ import (
 // is held for either is not recorded.
 func (r *Registry) nationalFacts(rd kv.Reader, p policy.Policy, c Certificate, facts policy.Facts, now time.Time) (decides bool, out policy.Facts, err error) {
 	rules, ok := r.cfg.Rules.National.On(c.Region, string(c.Issued))
-	asked := slices.ContainsFunc(p.Facts, func(f policy.FactRule) bool { return f.Fact == policy.NationallyQueryable })
+	asked := p.Needs().NationallyQueryable
 	if !asked && !(ok && rules.Counts) {
 		return false, facts, nil
 	}

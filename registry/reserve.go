@@ -33,7 +33,7 @@ func (r *Registry) ReserveClaim(ctx context.Context, by Actor, req ClaimRequest)
 	if err != nil {
 		return ClaimAnswer{}, err
 	}
-	id, salt := r.rand.id("c"), r.rand.salt()
+	id, salt, fresh := r.rand.id("c"), r.rand.salt(), r.rand.person()
 	var out ClaimAnswer
 	err = r.db.Update(ctx, func(tx kv.Tx) error {
 		out = ClaimAnswer{}
@@ -55,6 +55,9 @@ func (r *Registry) ReserveClaim(ctx context.Context, by Actor, req ClaimRequest)
 		out = d.answer()
 		if !d.match || out.Outcome == policy.Hold || out.Outcome == policy.Deny && len(d.claims) >= refusalsMax {
 			return nil
+		}
+		if d.person, err = r.holderOf(tx, q, d, fresh); err != nil {
+			return err
 		}
 		d.basis.Salt, d.basis.Request = salt[:], digest
 		c, err := r.recordClaim(tx, by, d, Claim{ID: id, Payer: by.Organisation, Region: by.Region, Reference: q.reference})
@@ -134,7 +137,7 @@ func (c Claim) fill(d decided, seq int, basis []byte) Claim {
 	if decision.Outcome != policy.Allow {
 		c.State = StateRefused
 	}
-	return c
+	return c.ofSubject(d)
 }
 
 // answerAgain answers a reference that was used before.
@@ -148,7 +151,7 @@ func (r *Registry) answerAgain(tx kv.Tx, c Claim, digest []byte) (ClaimAnswer, e
 			In("流水号 %s 已用于申领 %s，内容不同，请更换流水号", c.Reference, c.ID)
 	}
 	view := c.View(tx.Now())
-	return ClaimAnswer{Outcome: c.Outcome, Reasons: c.Reasons, Match: true, Decision: &basis.Decision, Claim: &view, TreeSize: c.LogIndex}, nil
+	return ClaimAnswer{Outcome: c.Outcome, Reasons: c.Reasons, Next: nextSteps(basis.Decision), Match: true, Decision: &basis.Decision, Claim: &view, TreeSize: c.LogIndex}, nil
 }
 
 // claimBasis opens what a claim's decision rests on. sound tells whether it is

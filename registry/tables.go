@@ -463,7 +463,12 @@ var (
 		Indexes: []kv.Index[Claim]{
 			{Table: indexClaimsByID, Unique: true, Keys: func(c Claim) [][]byte { return [][]byte{kv.Key(c.ID)} }},
 			{Table: indexClaimsByReference, Unique: true, Keys: func(c Claim) [][]byte { return [][]byte{kv.Key(c.Payer, c.Reference)} }},
-			{Table: indexClaimsByCertificate, Keys: func(c Claim) [][]byte { return [][]byte{kv.Key(c.Certificate, c.ID)} }},
+			{Table: indexClaimsByCertificate, Keys: func(c Claim) [][]byte {
+				if c.Certificate == "" {
+					return nil
+				}
+				return [][]byte{kv.Key(c.Certificate, c.ID)}
+			}},
 		},
 	}
 	laws = kv.Records[Law]{
@@ -767,6 +772,12 @@ func sealedAppointment(id string) sealedPlace {
 
 func sealedApprentice(id string) sealedPlace {
 	return sealedPlace{tableApprentices, kv.Key(id), "person"}
+}
+
+// sealedHolder is the name and document with which a person first claimed without
+// a certificate.
+func sealedHolder(p PersonID) sealedPlace {
+	return sealedPlace{tablePersonByDocument, kv.Key(p[:]), "holder"}
 }
 
 func sealedFacts(c Claim) sealedPlace { return sealedPlace{tableClaims, claims.Key(c), "facts"} }

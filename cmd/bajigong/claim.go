@@ -41,6 +41,7 @@ request has mistakes. Other payers' claims show as a date and a reason only.`,
 		Example: `  bajigong claim check --file request.json
   bajigong claim reserve --reference KS-2026-0001 --fund skill_uplift --certificate S000032058300253000001 \
       --name 张三 --document … --fact employed=yes --fact-source 昆山社保 --fact-reference SB-9 --fact-at 2026-03-20
+  bajigong claim check --subject work_months --from 2026-01-01 --to 2026-03-31 --units 3 --name 张三 --document …
   bajigong claim confirm c-… --payment PAY-77 --paid-on 2026-03-31 --amount 2000
   bajigong claim release c-… --reason 本人撤回`,
 	}
@@ -69,6 +70,18 @@ type requestFlags struct {
 	source   string
 	ref      string
 	at       string
+
+	subject    string
+	from, to   string
+	units      int
+	course     string
+	occupation string
+	trade      string
+	level      string
+	employer   string
+	applied    string
+	channel    string
+	exceptions []string
 }
 
 func (f *requestFlags) add(flags *pflag.FlagSet) {
@@ -85,13 +98,28 @@ func (f *requestFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.source, "fact-source", "", "这些事实由谁提供 (who states them)")
 	flags.StringVar(&f.ref, "fact-reference", "", "凭据编号 (where they can be looked up again)")
 	flags.StringVar(&f.at, "fact-at", "", "核查日期或时间，默认现在 (when they were looked up)")
+	flags.StringVar(&f.subject, "subject", "", "无证书申领的事项：pre_job、work_months、apprentice_year、graduate、advanced_study、training (what a claim without a certificate is for)")
+	flags.StringVar(&f.from, "from", "", "该事项的起始日期 (its first day)")
+	flags.StringVar(&f.to, "to", "", "该事项的截止日期 (its last day)")
+	flags.IntVar(&f.units, "units", 0, "该事项的月数或年数 (its months or years)")
+	flags.StringVar(&f.course, "course", "", "该事项的开班编号 (its class)")
+	flags.StringVar(&f.occupation, "occupation", "", "该事项的职业编码 (its occupation)")
+	flags.StringVar(&f.trade, "trade", "", "该事项的工种 (its trade)")
+	flags.StringVar(&f.level, "level", "", "该事项的等级，例如 senior 或 三级 (its level)")
+	flags.StringVar(&f.employer, "employer", "", "用人单位的统一社会信用代码 (code of the employer)")
+	flags.StringVar(&f.applied, "applied", "", "申请日期，默认同受理日期 (day of application)")
+	flags.StringVar(&f.channel, "channel", "", "申领方式：system 系统、file 报盘、manual 手工；默认 system (how it came)")
+	flags.StringArrayVar(&f.exceptions, "exception", nil, "例外批准，可多次：rule=规定标识,document=文号,approver=批准单位,on=日期[,reference=凭据编号] (an approved exception)")
 }
 
 const requestExample = `
 request.json:
   {"reference": "KS-2026-0001", "fund": "skill_uplift", "certificate": "S000032058300253000001",
    "name": "…", "document": "…", "received": "2026-03-20",
-   "facts": {"employed": {"value": "yes", "source": "昆山社保", "at": "2026-03-20T02:00:00Z", "reference": "SB-9"}}}`
+   "facts": {"employed": {"value": "yes", "source": "昆山社保", "at": "2026-03-20T02:00:00Z", "reference": "SB-9"}}}
+
+无证书申领的，以 subject 代替 certificate (a claim without a certificate):
+  "subject": {"kind": "work_months", "from": "2026-01-01", "to": "2026-03-31", "units": 3}`
 
 // request reads the claim.
 func (f *requestFlags) request(w world) (registry.ClaimRequest, error) {
@@ -116,14 +144,71 @@ func (f *requestFlags) request(w world) (registry.ClaimRequest, error) {
 			*to = value
 		}
 	}
-	if f.received != "" {
-		day, err := standards.ParseDate(f.received)
+	for to, text := range map[*standards.Date]string{&out.Received: f.received, &out.Applied: f.applied, &out.Subject.From: f.from, &out.Subject.To: f.to} {
+		if text == "" {
+			continue
+		}
+		day, err := standards.ParseDate(text)
 		if err != nil {
 			return out, err
 		}
-		out.Received = day
+		*to = day
+	}
+	if f.channel != "" {
+		out.Channel = policy.Channel(f.channel)
+	}
+	if err := f.addSubject(&out.Subject); err != nil {
+		return out, err
+	}
+	if err := f.addExceptions(&out); err != nil {
+		return out, err
 	}
 	return out, f.addFacts(w, &out)
+}
+
+// addSubject adds the flags that say what a claim without a certificate is for.
+func (f *requestFlags) addSubject(out *policy.Subject) error {
+	for to, value := range map[*string]string{
+		(*string)(&out.Kind): f.subject, &out.Course: f.course, &out.Occupation: f.occupation, &out.Trade: f.trade, &out.Employer: f.employer,
+	} {
+		if value != "" {
+			*to = value
+		}
+	}
+	if f.units != 0 {
+		out.Units = f.units
+	}
+	if f.level == "" {
+		return nil
+	}
+	var err error
+	out.Level, err = standards.ParseLevel(f.level)
+	return err
+}
+
+// addExceptions adds the flags that say what was approved.
+func (f *requestFlags) addExceptions(out *registry.ClaimRequest) error {
+	for _, text := range f.exceptions {
+		var x policy.Exception
+		for part := range strings.SplitSeq(text, ",") {
+			name, value, ok := strings.Cut(part, "=")
+			to, known := map[string]*string{"rule": &x.Rule, "document": &x.Document, "approver": &x.Approver,
+				"on": (*string)(&x.On), "reference": &x.Reference}[strings.TrimSpace(name)]
+			if !ok || !known {
+				return usageError{fmt.Errorf("--exception %q 应为 rule=…,document=…,approver=…,on=… (an exception is written so)", text)}
+			}
+			*to = strings.TrimSpace(value)
+		}
+		if x.On != "" {
+			day, err := standards.ParseDate(string(x.On))
+			if err != nil {
+				return err
+			}
+			x.On = day
+		}
+		out.Exceptions = append(out.Exceptions, x)
+	}
+	return nil
 }
 
 // jsonFault says where JSON is wrong without showing what stands there.
@@ -243,6 +328,9 @@ func askClaim(cmd *cobra.Command, w world, server *serverFlags, f *requestFlags,
 	return err
 }
 
+// payees are to whom a claim is paid.
+var payees = map[string]string{"person": "本人 (the person)", "enterprise": "企业 (the enterprise)", "institution": "培训或评价机构 (the institution)"}
+
 // outcomes are the answers in one line.
 var outcomes = map[policy.Outcome]string{
 	policy.Allow: "✓ 可以发放\n  may be paid",
@@ -257,6 +345,9 @@ func printClaimAnswer(w world, a registry.ClaimAnswer) {
 	}
 	if a.Decision != nil {
 		printDecision(w, *a.Decision)
+	}
+	for _, n := range a.Next {
+		say(w.stdout, "  → %s\n    %s\n", n.Next.ZH, n.Next.EN)
 	}
 	if a.Claim != nil {
 		fmt.Fprintln(w.stdout)
@@ -279,7 +370,7 @@ func printDecision(w world, d policy.Decision) {
 			say(w.stdout, "    %s  %s\n", string(b.On), whose)
 		}
 		if f.InPrinciple {
-			fmt.Fprintln(w.stdout, "    条文为“原则上”：经批准的例外在系统外办理 (in principle: exceptions are approved outside)")
+			fmt.Fprintln(w.stdout, "    条文为“原则上”：经批准的例外用 --exception 填报 (in principle: an approved exception is given with --exception)")
 		}
 	}
 	for _, m := range d.Missing {
@@ -296,6 +387,16 @@ func printDecision(w world, d policy.Decision) {
 		for _, step := range d.Calculation {
 			say(w.stdout, "    %s\n    %s\n", step.ZH, step.EN)
 		}
+		if name, ok := payees[d.PayTo]; ok {
+			say(w.stdout, "    发放对象 pay to  %s\n", name)
+		}
+		if d.AdvanceMost > 0 {
+			say(w.stdout, "    最多可先行拨付 paid ahead at most  %s 元 (CNY)\n", d.AdvanceMost)
+		}
+	}
+	for _, f := range d.Excepted {
+		say(w.stdout, "\n  ◦ 经批准的例外 excepted: %s\n    %s\n", f.ZH, f.EN)
+		clause(w, f.Clause, string(f.Reason))
 	}
 	fmt.Fprintln(w.stdout)
 	name := fmt.Sprintf("%s v%d", d.Policy, d.Version)
