@@ -22,6 +22,9 @@ var ruleCode = []string{"../evaluators/*.go", "../evaluators/*/*.go", "../standa
 // by file and by the name that has the number, or the line of a comparison or
 // calculation of days. Each says what the number is.
 var numbersAllowed = map[string]string{
+	"registry/claim_subject.go subjectLongest":                        "days of training or work before a stated period is taken for an error; what is paid for stands in the policies",
+	"registry/claim_subject.go unitsMost":                             "months or years before a stated number is taken for an error; what is paid for stands in the policies",
+	"registry/claim_exception.go exceptionsMost":                      "approvals of one request",
 	"registry/collision.go collisionAgainst":                          "claims that one finding names",
 	"registry/elsewhere_kind.go sameTextMost":                         "certificates read for one number",
 	"registry/merge_collide.go mergeClaimsMost":                       "claims decided again in one Update",
@@ -210,6 +213,18 @@ var numbersAllowed = map[string]string{
 	"registry/supervision.go reportsMost":                             "reports of one session",
 	"registry/tasklist.go maxEntering":                                "entries of one list",
 	"registry/tasklist.go maxListed":                                  "entries of one list",
+
+	"registry/claim_correction.go claimCorrectionsMax":                     "entries of one claim",
+	"registry/claim_list.go days > 366":                                    "how far a list looks ahead at most",
+	"registry/claim_list.go now.Add(time.Duration(days) * 24 * time.Hour)": "hours of a day",
+	"registry/claim_payout.go PayoutMaxLines":                              "lines of one request",
+	"registry/claim_payout.go payoutPage":                                  "lines of one Update",
+	"registry/claim_payout_file.go PayoutFileMaxBytes":                     "size of a file",
+	"registry/claim_publicity.go publicityAhead":                           "a typing mistake in a day; how long it is shown is data",
+	"registry/claim_publicity.go publicityLongest":                         "a typing mistake in a day; how long it is shown is data",
+	"registry/claim_step.go claimStepsMax":                                 "entries of one claim",
+	"registry/claim_step.go claimStepsSoft":                                "entries of one claim",
+	"registry/confirm.go run == 12":                                        "digits in a row that may be a bank account",
 }
 
 // TestRulesAreData fails for a number in the code that decides, unless it is

@@ -26,16 +26,17 @@ func TestMay(t *testing.T) {
 			"read an inspection, apply for a filing, keep filings, suspend sites, run cases, read a case, answer in a case, keep credit and stars, " +
 			"answer an assessment, keep task lists for subsidised work, keep integrity files of persons, read statistics, manage examiners, manage exam staff, read an examiner, see who an examiner is, " +
 			"record what an examiner avoids, arrange sessions, report as external supervisor, approve a correction, change certificates in mass, read a mass change, import the past, report to the national query, " +
-			"read reports to the national query, record that certificates can be queried, check lists of certificates, print a certificate, decide on blank certificates, read blank certificates, " +
-			"merge persons of the register, read a merge of persons, read a collision of claims, decide on collisions of claims",
+			"read reports to the national query, record that certificates can be queried, check lists of certificates, print a certificate, decide on blank certificates, read blank certificates, merge persons of the register, read a merge of persons, " +
+			"read a collision of claims, decide on collisions of claims, read recoveries",
 		RoleInstitution: "read an institution, run sessions, read a session, read who is on a roster, decide appeals, read a certificate, cancel a certificate, reissue a certificate, " +
 			"register a certificate from elsewhere, manage posts and apprentices, read posts, file evaluation norms, read an inspection, answer an inspection, apply for a filing, read a case, " +
 			"answer in a case, answer an assessment, manage exam staff, read an examiner, see who an examiner is, record what an examiner avoids, arrange sessions, report as internal supervisor, " +
 			"approve a correction, report to the national query, read reports to the national query, record that certificates can be queried, print a certificate, keep blank certificates, decide on blank certificates, read blank certificates, " +
 			"record prints",
-		RolePayer: "use claims, read a claim, read a collision of claims",
+		RolePayer: "use claims, read a claim, read a collision of claims, read what changed under claims, keep webhooks, read recoveries",
 		RoleAuditor: "read an institution, read a session, read a certificate, read a claim, read events, check the register, read a review, read an inspection, " +
-			"read a case, read statistics, read an examiner, read a mass change, read reports to the national query, check lists of certificates, read blank certificates, read a merge of persons, read a collision of claims",
+			"read a case, read statistics, read an examiner, read a mass change, read reports to the national query, check lists of certificates, read blank certificates, read a merge of persons, " +
+			"read a collision of claims, read recoveries",
 		RoleEmployer: "check lists of certificates",
 		RoleOperator: "manage accounts, admit institutions, decide on institutions, read an institution, read a session, read a certificate, read events, check the register, " +
 			"apply for a filing, keep filings, suspend sites, read a case, read statistics, import the past, manage the key ring, merge persons of the register, read a merge of persons",

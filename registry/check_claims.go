@@ -28,6 +28,9 @@ func (r *Registry) checkClaims(rd kv.Reader, report func(string)) (int, error) {
 		person = nil
 		return err
 	}
+	if err := r.checkPayouts(rd, report); err != nil {
+		return 0, err
+	}
 	err := eachRecord(rd, claims, func(c Claim) error {
 		n++
 		if len(person) > 0 && person[0].Person != c.Person {
@@ -83,6 +86,13 @@ func (p replay) run() error {
 	if at, ok := c.before(math.MaxUint64); !ok || at.State != c.State {
 		p.problem("is %s, its steps lead to %s", c.State, at.State)
 	}
+	p.steps()
+	if err := p.stepsLogged(); err != nil {
+		return err
+	}
+	if c.Imported != nil {
+		return nil // it was decided elsewhere: there is nothing to replay
+	}
 	if err := p.logged(); err != nil {
 		return err
 	}
@@ -123,8 +133,15 @@ func (p replay) logged() error {
 		kind = ClaimRefused
 	}
 	d := &ev.Detail
+	began := p.claim.Expires
+	for _, s := range p.claim.Steps {
+		if s.Kind == StepExtended {
+			began = s.Was // before the first extension
+			break
+		}
+	}
 	if json.Unmarshal(e.Event, &ev) != nil || ev.Kind != kind || ev.Object != p.claim.ID || d.Basis != hex.EncodeToString(p.claim.Basis) ||
-		d.Amount != p.claim.Amount || d.Digest != p.claim.PolicyDigest || !e.Leaf.Time.Equal(p.claim.Reserved) {
+		d.Amount != p.claim.Amount || d.Digest != p.claim.PolicyDigest || !e.Leaf.Time.Equal(p.claim.Reserved) || !d.Expires.IsZero() && !d.Expires.Equal(began) {
 		p.problem("is not what entry %d of the audit log says", p.claim.LogIndex)
 	}
 	return nil
@@ -179,33 +196,34 @@ func (p replay) decision(law policy.Policy, basis claimBasis) {
 	}
 }
 
-// latePayment decides anew whether the right was still free. Certificates that
-// came in the second of the payment may lie on either side of it; they are left
-// out where they would accuse.
+// latePayment decides anew for every payment that was reported late whether the
+// right was still free. Certificates that came in the second of the payment may lie
+// on either side of it; they are left out where they would accuse.
 func (p replay) latePayment(law policy.Policy, basis claimBasis) {
 	c := p.claim
-	if c.Payment == nil || !c.Payment.Late {
-		return
-	}
-	paidTwice := c.Recovery != nil
-	in := policy.Input{Now: c.Payment.At, Received: basis.Received, Payer: c.Payer}
-	_, held := p.whole.at(c.Payment.LogIndex)
-	for _, h := range held {
-		seen := claimed(h.Certificate, h.statusBefore(c.Payment.LogIndex), standards.DateOf(c.Payment.At))
-		if h.received.Before(c.Payment.At) || paidTwice && h.received.Equal(c.Payment.At) {
-			in.Others = append(in.Others, seen)
+	for _, s := range c.viewSteps() {
+		if s.Kind != StepPaid || !s.Late || p.stateBefore(s) == policy.Duplicate {
+			continue
 		}
-		if h.Number == c.Certificate {
-			in.Certificate = seen
+		in := policy.Input{Now: s.At, Received: basis.Received, Payer: c.Payer}
+		_, held := p.whole.at(s.LogIndex)
+		for _, h := range held {
+			seen := claimed(h.Certificate, h.statusBefore(s.LogIndex), standards.DateOf(s.At))
+			if h.received.Before(s.At) || s.TooLate && h.received.Equal(s.At) {
+				in.Others = append(in.Others, seen)
+			}
+			if h.Number == c.Certificate {
+				in.Certificate = seen
+			}
 		}
-	}
-	in.Claims, in.Facts = pastClaims(law, p.claimsBefore(c.Payment.LogIndex), c.ID, basis.Facts)
-	in, ok := p.r.complete(in, basis)
-	if !ok {
-		return // decision has said so
-	}
-	if taken := law.Taken(in); (len(taken) > 0) != paidTwice {
-		p.problem("was paid late: recorded as paid twice %t, %d rules stand against it", paidTwice, len(taken))
+		in.Claims, in.Facts = pastClaims(law, p.claimsBefore(s.LogIndex), c.ID, basis.Facts)
+		in, ok := p.r.complete(in, basis)
+		if !ok {
+			return // decision has said so
+		}
+		if taken := law.Taken(in); (len(taken) > 0) != s.TooLate {
+			p.problem("was paid late: recorded as paid twice %t, %d rules stand against it", s.TooLate, len(taken))
+		}
 	}
 }
 
@@ -230,26 +248,15 @@ func (c Claim) before(index uint64) (Claim, bool) {
 	if c.State == StateRefused {
 		return c, true
 	}
-	c.State = policy.Reserved
-	if c.Release != nil && c.Release.LogIndex < index {
-		c.State = policy.Released
-	} else {
-		c.Release = nil
+	steps := c.steps()
+	n := 0 // steps are kept in the order of the log
+	for n < len(steps) && steps[n].LogIndex < index {
+		n++
 	}
-	if c.Payment != nil && c.Payment.LogIndex < index {
-		c.State = policy.Confirmed
-		if c.Recovery != nil {
-			c.State = policy.Duplicate
-		}
-	} else {
-		c.Payment, c.Recovery = nil, nil
-	}
-	if c.Refund != nil && c.Refund.LogIndex < index {
-		c.State = policy.Refunded
-	} else {
-		c.Refund = nil
-	}
-	return c, true
+	l, _ := c.lifeAfter(steps[:n]) // as far as they can be taken; replay.steps reports the one that cannot
+	was := c.with(l)
+	was.Steps = steps[:n]
+	return was, true
 }
 
 // statusBefore is the status of a certificate before entry index of the log.

@@ -72,6 +72,16 @@ type Claim struct {
 	Advance  policy.Fen       `json:"advance_most_fen,omitempty"`
 	Channel  policy.Channel   `json:"channel,omitempty"` // empty: by the system
 	Imported *ImportedPayment `json:"imported,omitempty"`
+
+	// Steps are all that happened since, each with its entry of the log; what
+	// stands above in State, Expires, Release, Payment, Refund and Recovery, and
+	// below, is what they have led to. A claim of the first release that was not
+	// touched since has none.
+	Steps       []ClaimStep       `json:"steps,omitempty"`
+	Since       time.Time         `json:"since,omitzero"` // in State
+	Publicity   *ClaimPublicity   `json:"publicity,omitempty"`
+	Withdrawal  *ReleaseRecord    `json:"withdrawal,omitempty"`
+	Corrections []ClaimCorrection `json:"corrections,omitempty"`
 }
 
 // ImportedPayment says that a claim was not decided here: it is a payment of the
@@ -82,12 +92,17 @@ type ImportedPayment struct {
 	At     time.Time `json:"at"`     // when it was taken over
 }
 
-// RecoveryItem is money that was paid although the right was gone and that has
-// to come back 追回.
+// RecoveryItem is money that has to come back 追回: paid although the right was
+// gone, or to be recovered for another reason. It stays listed until it is closed.
 type RecoveryItem struct {
 	Amount policy.Fen `json:"amount_fen"`
 	Opened time.Time  `json:"opened"`
 	Closed time.Time  `json:"closed,omitzero"`
+	Back   policy.Fen `json:"back_fen,omitempty"`
+	// Restores says whether the person may claim again once all is back; nil until
+	// it is said. It is said once.
+	Restores *bool  `json:"restores_right,omitempty"`
+	Reason   string `json:"reason,omitempty"`
 }
 
 // claimBasis is what a decision rests on besides the ledger. It is stored sealed.
@@ -188,11 +203,31 @@ type ClaimView struct {
 	Recovery    *RecoveryItem   `json:"recovery,omitempty"`
 	Basis       []byte          `json:"basis"` // SHA-256 of what the decision rests on
 	LogIndex    uint64          `json:"log_index"`
+
+	Subject     policy.Subject    `json:"subject,omitzero"`
+	PayTo       string            `json:"pay_to,omitempty"`
+	Advance     policy.Fen        `json:"advance_most_fen,omitempty"`
+	Imported    *ImportedPayment  `json:"imported,omitempty"`
+	Since       time.Time         `json:"since,omitzero"` // in this state
+	Publicity   *ClaimPublicity   `json:"publicity,omitempty"`
+	Withdrawal  *ReleaseRecord    `json:"withdrawal,omitempty"`
+	Payments    []PaymentRecord   `json:"payments,omitempty"` // in force: a returned one is only a step
+	InHands     policy.Fen        `json:"in_hands_fen"`       // paid, neither returned nor recovered
+	Owed        policy.Fen        `json:"owed_fen"`           // to be recovered
+	Steps       []ClaimStep       `json:"steps,omitempty"`
+	Corrections []ClaimCorrection `json:"corrections,omitempty"`
 }
 
 // View is the claim for its payer at now.
 func (c Claim) View(now time.Time) ClaimView {
-	state := c.StateAt(now)
+	state, life := c.StateAt(now), c.life()
+	since := c.Since
+	switch {
+	case state != c.State:
+		since = c.Expires
+	case since.IsZero() && state != StateRefused:
+		since = life.since // of a claim of the first release
+	}
 	return ClaimView{
 		ID: c.ID, Payer: c.Payer, Region: c.Region, Reference: c.Reference,
 		Policy: c.Policy, Version: c.PolicyVersion, Digest: c.PolicyDigest, Fund: c.Fund,
@@ -200,7 +235,16 @@ func (c Claim) View(now time.Time) ClaimView {
 		Outcome: c.Outcome, Reasons: c.Reasons, Amount: c.Amount, OnceKey: c.OnceKey, Year: c.Year,
 		State: state, StateName: ClaimStateName(state), Reserved: c.Reserved, Expires: c.Expires,
 		Release: c.Release, Payment: c.Payment, Refund: c.Refund, Recovery: c.Recovery, Basis: c.Basis, LogIndex: c.LogIndex,
+		Subject: c.Subject, PayTo: c.PayTo, Advance: c.Advance, Imported: c.Imported, Since: since, Publicity: c.Publicity, Withdrawal: c.Withdrawal,
+		Payments: life.payments, InHands: life.paid - life.back, Owed: c.Owed(), Steps: c.viewSteps(), Corrections: c.Corrections,
 	}
+}
+
+func (c Claim) viewSteps() []ClaimStep {
+	if c.State == StateRefused {
+		return nil
+	}
+	return c.steps()
 }
 
 // ClaimStateName is a claim's state as officials say it.
@@ -265,34 +309,10 @@ func (r *Registry) ClaimByID(ctx context.Context, by Actor, id string) (out Clai
 	return out, err
 }
 
-// Claims is one page of a payer's own claims, by reference.
-func (r *Registry) Claims(ctx context.Context, by Actor, page Page) (out []ClaimView, next string, err error) {
-	err = r.view(ctx, func(rd kv.Reader, now time.Time) error {
-		out, next = nil, ""
-		if err := may(by, ReadClaim, Object{Payer: by.Organisation, Region: by.Region}); err != nil {
-			return err
-		}
-		if by.Organisation == "" {
-			return nil
-		}
-		cs, cursor, err := scanIndexPage(rd, claims, indexClaimsByReference, kv.Prefix(kv.Key(by.Organisation)), page)
-		if err != nil {
-			return err
-		}
-		for _, c := range cs {
-			out = append(out, c.View(now))
-		}
-		next = cursor
-		return nil
-	})
-	return out, next, err
-}
-
 // changeClaim is the thin shell of every step after a reservation: load, let
 // rule decide, log, store. rule answers the claim with the step; done says that
 // the step was taken before, and then nothing changes.
-func (r *Registry) changeClaim(ctx context.Context, by Actor, id string, kind EventKind,
-	rule func(tx kv.Tx, c Claim) (out Claim, done bool, err error)) (ClaimView, error) {
+func (r *Registry) changeClaim(ctx context.Context, by Actor, id string, rule func(tx kv.Tx, c Claim) (out Claim, done bool, err error)) (ClaimView, error) {
 	var out ClaimView
 	err := r.db.Update(ctx, func(tx kv.Tx) error {
 		out = ClaimView{}
@@ -305,11 +325,7 @@ func (r *Registry) changeClaim(ctx context.Context, by Actor, id string, kind Ev
 			return err
 		}
 		if !done {
-			step, detail := c.step(kind)
-			if *step, err = r.appendEvent(tx, by, Event{Kind: kind, Object: c.ID, Payer: c.Payer, Detail: detail}); err != nil {
-				return err
-			}
-			if err := claims.Put(tx, c); err != nil {
+			if c, err = r.putStep(tx, by, c); err != nil {
 				return err
 			}
 		}
@@ -319,26 +335,21 @@ func (r *Registry) changeClaim(ctx context.Context, by Actor, id string, kind Ev
 	return out, err
 }
 
-// claimStep is the detail of the event of a step.
-type claimStep struct {
-	State    policy.State   `json:"state"`
-	Amount   policy.Fen     `json:"amount_fen,omitempty"`
-	Payment  string         `json:"payment,omitempty"` // the payment's reference
-	PaidOn   standards.Date `json:"paid_on,omitempty"`
-	Restores *bool          `json:"restores_right,omitempty"`
-}
-
-// step is the place for the log index of the claim's newest step, and what its
-// event says.
-func (c Claim) step(kind EventKind) (index *uint64, detail claimStep) {
-	detail.State = c.State
-	switch kind {
-	case ClaimConfirmed:
-		detail.Amount, detail.Payment, detail.PaidOn = c.Payment.Amount, c.Payment.Reference, c.Payment.PaidOn
-		return &c.Payment.LogIndex, detail
-	case ClaimRefunded:
-		detail.Amount, detail.Restores = c.Refund.Amount, &c.Refund.Restores
-		return &c.Refund.LogIndex, detail
+// putStep logs the newest step of a claim and stores it.
+func (r *Registry) putStep(tx kv.Tx, by Actor, c Claim) (Claim, error) {
+	s := c.Steps[len(c.Steps)-1]
+	index, err := r.appendEvent(tx, by, Event{Kind: s.event(), Object: c.ID, Payer: c.Payer, Detail: s.detail()})
+	if err != nil {
+		return c, err
 	}
-	return &c.Release.LogIndex, detail
+	if c, err = c.logged(index); err != nil {
+		return c, err
+	}
+	if err := claims.Put(tx, c); err != nil {
+		return c, err
+	}
+	if s.Kind == StepPaid {
+		err = r.relianceOfPayment(tx, c, index)
+	}
+	return c, err
 }

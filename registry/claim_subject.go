@@ -108,7 +108,14 @@ func (r *Registry) claimant(rd kv.Reader, q claimQuery) (person PersonID, held [
 // a post or an apprenticeship. Who is known by a document alone is known by every
 // name: what is not public yet says nothing.
 func (r *Registry) knownAs(rd kv.Reader, person PersonID, held []holding, name string) (bool, error) {
-	places := []sealedPlace{sealedHolder(person)}
+	ids, err := identities(rd, person)
+	if err != nil {
+		return false, err
+	}
+	var places []sealedPlace
+	for _, id := range ids {
+		places = append(places, sealedHolder(id))
+	}
 	for _, h := range held {
 		places = append(places, sealedVersion(h.Number, h.Versions))
 	}

@@ -20,6 +20,10 @@ func reservedClaim() Claim {
 	return Claim{ID: "c-1", Payer: "ks", State: policy.Reserved, Outcome: policy.Allow, Amount: 260000, Reserved: claimDay, Expires: claimDay.Add(lock), LogIndex: 7}
 }
 
+func gaveUp(c *Claim) {
+	c.State, c.Release = policy.Released, &ReleaseRecord{Reason: "x", At: claimDay, LogIndex: 8}
+}
+
 func TestConfirmRule(t *testing.T) {
 	late, taken := claimDay.Add(lock), []policy.Failure{{Reason: policy.OnceTaken}}
 	pay := Payment{Reference: "PAY 1", PaidOn: "2026-03-21", Amount: 260000}
@@ -34,8 +38,8 @@ func TestConfirmRule(t *testing.T) {
 		"in time":               {now: late.Add(-time.Second), state: policy.Confirmed},
 		"late and free":         {now: late, state: policy.Confirmed},
 		"late and taken":        {now: late, taken: taken, state: policy.Duplicate},
-		"released and free":     {claim: func(c *Claim) { c.State = policy.Released }, now: claimDay.Add(48 * time.Hour), state: policy.Confirmed},
-		"released and taken":    {claim: func(c *Claim) { c.State = policy.Released }, taken: taken, now: claimDay.Add(48 * time.Hour), state: policy.Duplicate},
+		"released and free":     {claim: gaveUp, now: claimDay.Add(48 * time.Hour), state: policy.Confirmed},
+		"released and taken":    {claim: gaveUp, taken: taken, now: claimDay.Add(48 * time.Hour), state: policy.Duplicate},
 		"refused":               {claim: func(c *Claim) { c.State = StateRefused }, now: late, code: "claim_move"},
 		"other amount":          {pay: func(p *Payment) { p.Amount++ }, now: late, code: "payment"},
 		"without reference":     {pay: func(p *Payment) { p.Reference = "" }, now: late, code: "payment"},
@@ -118,7 +122,8 @@ func TestRefundRule(t *testing.T) {
 		law   *policy.RefundRule
 		field string
 	}{
-		"a part":           {Refund{Amount: 259999, Reason: "x", Restores: &no}, nil, "amount_fen"},
+		"a part unnamed":   {Refund{Amount: 259999, Reason: "x", Restores: &no}, nil, "reference"},
+		"too much":         {Refund{Amount: 260001, Reason: "x", Restores: &no}, nil, "amount_fen"},
 		"no reason":        {Refund{Amount: 260000, Restores: &no}, nil, "reason"},
 		"right left open":  {Refund{Amount: 260000, Reason: "x"}, nil, "restores_right"},
 		"against the text": {Refund{Amount: 260000, Reason: "x", Restores: &no}, &policy.RefundRule{RestoresRight: true}, "restores_right"},
@@ -168,8 +173,8 @@ func TestRefundsAnswerForASilentPolicy(t *testing.T) {
 func TestClaimBeforeAnEntry(t *testing.T) {
 	c := reservedClaim()
 	c.Release = &ReleaseRecord{LogIndex: 9}
-	c.Payment, c.Recovery = &PaymentRecord{Late: true, LogIndex: 11}, &RecoveryItem{}
-	c.Refund, c.State = &RefundRecord{LogIndex: 13}, policy.Refunded
+	c.Payment, c.Recovery = &PaymentRecord{Payment: Payment{Amount: c.Amount}, Late: true, LogIndex: 11}, &RecoveryItem{}
+	c.Refund, c.State = &RefundRecord{Amount: c.Amount, LogIndex: 13}, policy.Refunded
 	for index, want := range map[uint64]policy.State{8: policy.Reserved, 9: policy.Reserved, 10: policy.Released, 11: policy.Released,
 		12: policy.Duplicate, 13: policy.Duplicate, 14: policy.Refunded} {
 		if got, ok := c.before(index); !ok || got.State != want {

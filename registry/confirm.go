@@ -15,34 +15,36 @@ import (
 type Payment struct {
 	Reference string         `json:"reference"`  // the payment's own, 1 to 64 characters, nothing personal
 	PaidOn    standards.Date `json:"paid_on"`    // 发放日期
-	Amount    policy.Fen     `json:"amount_fen"` // as decided
+	Amount    policy.Fen     `json:"amount_fen"` // as decided, or a part that may be paid in advance 先行拨付
 }
 
 // PaymentRecord is a payment as the claim keeps it.
 type PaymentRecord struct {
 	Payment
-	Late     bool      `json:"late,omitempty"` // reported after the reservation had ended
-	At       time.Time `json:"at"`
-	By       string    `json:"by"` // account id
-	LogIndex uint64    `json:"log_index"`
+	Late bool `json:"late,omitempty"` // reported after the claim had been given up
+	// Unpublicised says that the rules asked for a publicity that was not over.
+	Unpublicised bool      `json:"unpublicised,omitempty"`
+	Payout       string    `json:"payout,omitempty"` // the batch that reported it
+	Step         int       `json:"step,omitempty"`
+	At           time.Time `json:"at"`
+	By           string    `json:"by"` // account id
+	LogIndex     uint64    `json:"log_index"`
 }
 
-// ConfirmClaim records that a claim was paid 确认发放. It is idempotent by the
-// payment's reference. A payment reported after the reservation was released or
-// expired is recorded all the same: as confirmed when the right is still free,
-// else as paid twice 重复发放 with a recovery item. Invalid: the payment is not
-// complete, or its amount is not the decided one; Conflict: the claim was
-// refused, refunded, or paid under another reference.
+// ConfirmClaim records that a claim was paid 确认发放, or a part of it where the
+// decision allows an advance 先行拨付: the claim is confirmed when the whole decided
+// amount is paid. It is idempotent by the payment's reference. A payment that was
+// made is always recorded: one before the end of a publicity that the rules ask is
+// marked so; one reported after the claim was given up or has expired is confirmed
+// when the right is still free, else paid twice 重复发放 with a recovery item.
+//
+// Invalid payment: it is not complete, or its amount is neither what is still to
+// be paid nor within the advance. Conflict claim_move: the claim was refused, paid
+// or is recovered; payment_reference_reused; payment_returned: that payment was
+// reported as refused by the bank.
 func (r *Registry) ConfirmClaim(ctx context.Context, by Actor, id string, pay Payment) (ClaimView, error) {
-	out, err := r.changeClaim(ctx, by, id, ClaimConfirmed, func(tx kv.Tx, c Claim) (Claim, bool, error) {
-		var taken []policy.Failure
-		if s := c.StateAt(tx.Now()); s == policy.Released || s == policy.Expired {
-			var err error
-			if taken, err = r.takenFrom(tx, c, tx.Now()); err != nil {
-				return c, false, err
-			}
-		}
-		return c.Confirm(pay, taken, by, tx.Now())
+	out, err := r.changeClaim(ctx, by, id, func(tx kv.Tx, c Claim) (Claim, bool, error) {
+		return r.payClaim(tx, by, c, paying{Payment: pay})
 	})
 	if err != nil {
 		return ClaimView{}, fmt.Errorf("confirm claim: %w", err)
@@ -50,42 +52,176 @@ func (r *Registry) ConfirmClaim(ctx context.Context, by Actor, id string, pay Pa
 	return out, nil
 }
 
+// paying is a payment on its way into a claim.
+type paying struct {
+	Payment
+	payout       string // the batch that reports it; none for a single one
+	line         int
+	unpublicised bool
+}
+
+// payClaim reads what decides a payment and lets the rule take it.
+func (r *Registry) payClaim(tx kv.Tx, by Actor, c Claim, p paying) (Claim, bool, error) {
+	var taken []policy.Failure
+	if c.StateAt(tx.Now()).GivenUp() {
+		if c.Imported != nil {
+			return c, false, fail.New(fail.Conflict, "claim_imported", "claim %s is a payment of the past that was given up; no policy here says whether the right is free: reserve a claim anew", c.ID).
+				In("申领 %s 为历史台账补录且已终止，本系统没有其政策依据，无法判断资格是否仍在；请重新锁定", c.ID)
+		}
+		var err error
+		if taken, err = r.takenFrom(tx, c, tx.Now()); err != nil {
+			return c, false, err
+		}
+	}
+	rules, ok := r.cfg.Rules.Locks.On(c.Region, string(standards.DateOf(tx.Now())))
+	p.unpublicised = ok && rules.PublicityDays > 0 && !c.Publicity.over(standards.DateOf(tx.Now()))
+	return c.pay(p, taken, by, tx.Now())
+}
+
 // Confirm is the rule: it answers the claim with the payment. taken is what
 // stands against a late payment among the person's other claims. done says that
 // this payment was recorded before.
 func (c Claim) Confirm(pay Payment, taken []policy.Failure, by Actor, now time.Time) (out Claim, done bool, err error) {
-	reference, bad := plainText("reference", "支付流水号", pay.Reference, 64)
-	pay.Reference = reference
-	if !pay.PaidOn.Valid() || pay.PaidOn > standards.DateOf(now) || pay.PaidOn < standards.DateOf(c.Reserved) {
-		bad = append(bad, fail.Field{Name: "paid_on", Code: "date", ZH: "发放日期应不早于锁定当日、不晚于今天",
-			EN: "paid_on is a date from the day of the reservation to today"})
-	}
-	if len(bad) > 0 {
+	return c.pay(paying{Payment: pay}, taken, by, now)
+}
+
+func (c Claim) pay(p paying, taken []policy.Failure, by Actor, now time.Time) (out Claim, done bool, err error) {
+	var bad []fail.Field
+	p.Reference, bad = plainText("reference", "支付流水号", p.Reference, 64)
+	if bad = append(bad, c.paidOn("paid_on", p.PaidOn, now)...); len(bad) > 0 {
 		return c, false, fail.New(fail.Invalid, "payment", "the payment is not complete").In("发放信息有误").At(bad...)
 	}
-	if c.Payment != nil && c.Payment.Reference == pay.Reference {
-		if c.Payment.Payment != pay {
-			return c, false, fail.New(fail.Conflict, "payment_reference_reused", "payment %s was reported with %s yuan on %s", pay.Reference, c.Payment.Amount, c.Payment.PaidOn).
-				In("支付流水号 %s 已登记：%s 元，%s", pay.Reference, c.Payment.Amount, c.Payment.PaidOn)
-		}
-		return c, true, nil
+	if done, err := c.paidBefore(p.Payment); done || err != nil {
+		return c, done, err
 	}
-	event := policy.Payment(c.StateAt(now), taken)
-	to, err := policy.Move(c.StateAt(now), event)
-	if err != nil {
+	state, paid := c.StateAt(now), c.life().paid
+	event := policy.Payment(state, taken)
+	if paid+p.Amount != c.Amount {
+		event = policy.PartPayment(state, taken)
+	}
+	if _, err := policy.Move(state, event); err != nil {
 		return c, false, err
 	}
-	if pay.Amount != c.Amount {
-		return c, false, fail.New(fail.Invalid, "payment", "%s yuan were paid, %s yuan were decided", pay.Amount, c.Amount).
-			In("实际发放 %s 元，与核定的 %s 元不一致", pay.Amount, c.Amount).
-			At(fail.Field{Name: "amount_fen", Code: "amount", ZH: "应为核定金额 " + c.Amount.String() + " 元", EN: "the decided amount is " + c.Amount.String() + " yuan"})
+	if paid+p.Amount != c.Amount && (p.Amount <= 0 || paid+p.Amount > c.Advance) {
+		return c, false, wrongAmount(p.Amount, c.Amount, paid, c.Advance)
 	}
-	c.State = to
-	c.Payment = &PaymentRecord{Payment: pay, Late: event != policy.Confirm, At: now, By: by.Account}
-	if to.MustRecover() {
-		c.Recovery = &RecoveryItem{Amount: pay.Amount, Opened: now}
+	out, err = c.take(ClaimStep{Kind: StepPaid, Amount: p.Amount, Reference: p.Reference, On: p.PaidOn, Payout: p.payout, Line: p.line,
+		Late:    event == policy.LatePayment || event == policy.LatePart || event == policy.LatePaymentTooLate,
+		TooLate: event == policy.LatePaymentTooLate, Unpublicised: p.unpublicised}, by, now)
+	return out, false, err
+}
+
+// paidOn says what is wrong with the civil day on which money moved.
+func (c Claim) paidOn(field string, on standards.Date, now time.Time) []fail.Field {
+	if on.Valid() && on <= standards.DateOf(now) && on >= standards.DateOf(c.Reserved) {
+		return nil
 	}
-	return c, false, nil
+	return []fail.Field{{Name: field, Code: "date", ZH: "日期应不早于锁定当日、不晚于今天", EN: "on or after the day of the reservation, and not after today"}}
+}
+
+// paidBefore reports whether a payment is on the claim already, under its
+// reference. A payment that a correction took away is not.
+func (c Claim) paidBefore(pay Payment) (bool, error) {
+	for _, s := range effectiveSteps(c.viewSteps()) {
+		if s.Reference != pay.Reference {
+			continue
+		}
+		switch {
+		case s.Kind == StepPaid && s.Amount == pay.Amount && s.On == pay.PaidOn:
+			return true, nil
+		case s.Kind == StepPaid:
+			return false, fail.New(fail.Conflict, "payment_reference_reused", "payment %s was reported with %s yuan on %s", pay.Reference, s.Amount, s.On).
+				In("支付流水号 %s 已登记：%s 元，%s；如登记有误，请申请更正", pay.Reference, s.Amount, s.On)
+		case s.Kind == StepReturned && s.Of == 0:
+			return false, fail.New(fail.Conflict, "payment_returned", "payment %s was reported as refused by the bank; a new payment has a new reference", pay.Reference).
+				In("支付流水号 %s 已登记为退票；重新拨付请使用新的流水号，登记有误请申请更正", pay.Reference)
+		}
+	}
+	return false, nil
+}
+
+// wrongAmount refuses an amount that is neither what is still to be paid nor
+// within the advance.
+func wrongAmount(amount, decided, paid, advance policy.Fen) error {
+	rest := decided - paid
+	zh, en := fmt.Sprintf("应为核定金额 %s 元", decided), fmt.Sprintf("the decided amount is %s yuan", decided)
+	if paid > 0 {
+		zh, en = fmt.Sprintf("已发放 %s 元，应为余额 %s 元", paid, rest), fmt.Sprintf("%s yuan were paid, %s yuan are left", paid, rest)
+	}
+	if advance > paid {
+		zh, en = fmt.Sprintf("%s，或不超过 %s 元的先行拨付", zh, advance-paid), fmt.Sprintf("%s, or an advance of at most %s yuan", en, advance-paid)
+	}
+	return fail.New(fail.Invalid, "payment", "%s yuan were paid, %s yuan were decided", amount, decided).
+		In("实际发放 %s 元，与核定的 %s 元不一致", amount, decided).
+		At(fail.Field{Name: "amount_fen", Code: "amount", ZH: zh, EN: en})
+}
+
+// PaymentReturn is a bank return 退票: money of a payment that did not reach the
+// person.
+type PaymentReturn struct {
+	Payment string         `json:"payment"` // reference of the payment
+	Reason  string         `json:"reason"`  // as the bank says it, 1 to 200 characters; no name, no account
+	On      standards.Date `json:"on"`      // day of the return
+}
+
+// ReturnPayment records that the bank returned a payment 退票, before or after it
+// was confirmed. The claim is to be paid again 待拨付 and keeps the right; one that
+// was paid twice is released, since it had none. A payment that was never reported
+// as made is recorded as failed and leaves the state as it is. Recorded again
+// nothing changes. Invalid return; Conflict claim_move: the money is recovered, or
+// nothing is open.
+func (r *Registry) ReturnPayment(ctx context.Context, by Actor, id string, in PaymentReturn) (ClaimView, error) {
+	out, err := r.changeClaim(ctx, by, id, func(tx kv.Tx, c Claim) (Claim, bool, error) {
+		return c.Return(in, by, tx.Now())
+	})
+	if err != nil {
+		return ClaimView{}, fmt.Errorf("return payment: %w", err)
+	}
+	return out, nil
+}
+
+// Return is the rule of ReturnPayment. done says that it was recorded before.
+func (c Claim) Return(in PaymentReturn, by Actor, now time.Time) (out Claim, done bool, err error) {
+	return c.giveBack(in, "", 0, by, now)
+}
+
+func (c Claim) giveBack(in PaymentReturn, payout string, line int, by Actor, now time.Time) (out Claim, done bool, err error) {
+	reference, bad := plainText("payment", "支付流水号", in.Payment, 64)
+	reason, more := bankText("reason", "退票原因", in.Reason)
+	bad = append(append(bad, more...), c.paidOn("on", in.On, now)...)
+	if len(bad) > 0 {
+		return c, false, fail.New(fail.Invalid, "return", "the return is not complete").In("退票信息有误").At(bad...)
+	}
+	for _, s := range effectiveSteps(c.viewSteps()) {
+		if s.Kind == StepReturned && s.Reference == reference {
+			return c, true, nil
+		}
+	}
+	step := ClaimStep{Kind: StepReturned, Reference: reference, Reason: reason, On: in.On, Payout: payout, Line: line}
+	for _, p := range c.life().payments {
+		if p.Reference == reference {
+			step.Of, step.Amount = p.Step, p.Amount
+		}
+	}
+	out, err = c.take(step, by, now)
+	return out, false, err
+}
+
+// bankText is plainText for what a bank writes, which must not name an account.
+func bankText(field, zhName, text string) (string, []fail.Field) {
+	text, bad := plainText(field, zhName, text, 200)
+	run := 0
+	for _, r := range text {
+		if r >= '0' && r <= '9' {
+			run++
+		} else if r != ' ' && r != '-' {
+			run = 0
+		}
+		if run == 12 && bad == nil {
+			bad = []fail.Field{{Name: field, Code: "personal", ZH: zhName + "不得含有银行账号", EN: field + " must not contain an account number"}}
+		}
+	}
+	return text, bad
 }
 
 // takenFrom is what stands against a claim whose reservation has ended: what the

@@ -240,7 +240,13 @@ func TestCheckFindsClaimsThatShouldHaveBeenRefused(t *testing.T) {
 			if v := e.mustConfirm(e.kunshan, first.ID, "P", first.Amount); v.State != policy.Duplicate {
 				e.T.Fatalf("state %s", v.State)
 			}
-			e.tamper(first.ID, func(r map[string]any) { r["state"] = "confirmed"; delete(r, "recovery") })
+			e.tamper(first.ID, func(r map[string]any) {
+				r["state"] = "confirmed"
+				delete(r, "recovery")
+				step := r["steps"].([]any)[1].(map[string]any)
+				step["state"] = "confirmed"
+				delete(step, "too_late")
+			})
 		}, "was paid late"},
 		"a certificate voided before, says the record": {func(e *claimEnv, first, _ *registry.ClaimView) {
 			err := e.DB.Update(ctx, func(tx kv.Tx) error {

@@ -108,10 +108,12 @@ func (p *massCount) claim(c Claim, state policy.State) {
 	payer := p.payers[c.Payer]
 	payer.Claims++
 	switch state {
-	case policy.Reserved:
+	case policy.Reserved, policy.Publicised, policy.Payable:
 		payer.Reserved += c.Amount
 	case policy.Confirmed, policy.Duplicate:
 		payer.Paid += c.Amount
+	case policy.PartPaid, policy.Recovering, policy.PartlyRefunded:
+		payer.Paid += c.InHands()
 	}
 	fmt.Fprintf(p.sum, "%s %s %d\n", c.ID, state, c.Amount)
 }

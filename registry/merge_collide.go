@@ -98,7 +98,7 @@ func (c Claim) counts(now time.Time) bool {
 // collidesWith asks the rules that rest on claims and holdings again about one
 // claim, once with its own person's records and once with those of both.
 func (r *Registry) collidesWith(rd kv.Reader, c Claim, s mergeSides) (out colliding, err error) {
-	law, err := r.cfg.Policies.Policy(c.Policy, c.PolicyVersion)
+	law, err := r.policyOf(rd, c)
 	if err != nil {
 		return out, fail.New(fail.Conflict, "merge_policy", "claim %s was decided by policy %s version %d, which is not in this register any more: it cannot be decided again", c.ID, c.Policy, c.PolicyVersion).
 			In("申领 %s 依据的政策 %s 第 %d 版已不在系统中，无法复核", c.ID, c.Policy, c.PolicyVersion)

@@ -108,7 +108,8 @@ func Migrations() []kv.Migration {
 	return []kv.Migration{{Name: "institutions in full", Step: institutionsInFull},
 		{Name: "batches to report to the national query", Step: batchesToReport},
 		{Name: "history of status lists", Step: statusHistories},
-		{Name: "reliance feeds begin", Step: relianceBegins}}
+		{Name: "reliance feeds begin", Step: relianceBegins},
+		{Name: "claims that something is to be done about", Step: claimsInFull}}
 }
 
 // Config returns what the registry was made with.

@@ -162,18 +162,6 @@ type RelianceEntry struct {
 // day is the civil day on which the change was recorded.
 func (e RelianceEntry) day() string { return string(standards.DateOf(e.At)) }
 
-// paidOut is the money of a claim that the person has.
-func (c Claim) paidOut() policy.Fen {
-	if c.Payment == nil {
-		return 0
-	}
-	paid := c.Payment.Amount
-	if c.Refund != nil {
-		paid -= c.Refund.Amount
-	}
-	return max(paid, 0)
-}
-
 // relianceSubject is what changed: one certificate, as it is after the change, one
 // person, or one claim.
 type relianceSubject struct {
@@ -253,7 +241,7 @@ func (r *Registry) relianceOfPayment(tx kv.Tx, c Claim, index uint64) error {
 		return err
 	}
 	e := RelianceEntry{Payer: c.Payer, Region: c.Region, At: tx.Now(), What: ReliancePaidVoid, Claim: c.ID, Reference: c.Reference, Certificate: c.Certificate,
-		Version: cert.Versions, Status: cert.Status, Since: cert.Issued, Effective: standards.DateOf(tx.Now()), State: c.StateAt(tx.Now()), Paid: c.paidOut(), LogIndex: index}
+		Version: cert.Versions, Status: cert.Status, Since: cert.Issued, Effective: standards.DateOf(tx.Now()), State: c.StateAt(tx.Now()), Paid: c.InHands(), LogIndex: index}
 	if void := cert.last(ChangeVoid); void != nil {
 		e.Effective, e.Document, e.Reason = void.Effective, void.Document, void.Reason
 	}
@@ -408,7 +396,7 @@ func (d relianceDue) entry(s relianceSubject, c Claim) (e RelianceEntry, ok bool
 	if !there || then.State == StateRefused {
 		return e, false
 	}
-	state, paid := then.StateAt(d.At), then.paidOut()
+	state, paid := then.StateAt(d.At), then.InHands()
 	advice, ok := Advise(d.What, s.Status, state, paid)
 	if !ok {
 		return e, false

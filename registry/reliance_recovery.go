@@ -235,11 +235,8 @@ func (e RelianceEntry) recovery(c Claim, cert Certificate, now time.Time) Recove
 	state := c.StateAt(now)
 	row := Recovery{Day: standards.Date(e.day()), Institution: e.Institution, Certificate: e.Certificate, Document: e.Document, Payer: e.Payer, PayerRegion: e.Region,
 		Claim: e.Claim, Reference: e.Reference, Seq: e.Seq, State: state, StateName: ClaimStateName(state), StateThen: e.State, LogIndex: e.LogIndex}
-	if c.Payment != nil {
-		row.Paid = c.Payment.Amount
-		row.Outstanding = c.paidOut()
-		row.Refunded = row.Paid - row.Outstanding
-	}
+	row.Paid, row.Refunded = c.Money()
+	row.Outstanding = row.Paid - row.Refunded
 	if last := cert.last(ChangeVoid); cert.Status != CertificateVoided || last == nil || last.LogIndex != e.LogIndex {
 		row.Withdrawn, row.Outstanding = true, 0
 	}

@@ -7,9 +7,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
+	"bajigong/registry/locks"
 	"bajigong/registry/policy"
 	"bajigong/standards"
 )
@@ -84,6 +86,7 @@ type claimDecided struct {
 	Outcome  policy.Outcome  `json:"outcome"`
 	Reasons  []policy.Reason `json:"reasons"`
 	Amount   policy.Fen      `json:"amount_fen"`
+	Expires  time.Time       `json:"expires,omitzero"` // absent in the first release
 }
 
 // recordClaim stores a decision as the person's next claim, seals what it rests
@@ -99,19 +102,18 @@ func (r *Registry) recordClaim(tx kv.Tx, by Actor, d decided, c Claim) (Claim, e
 	}
 	sum := sha256.Sum256(basis)
 	c = c.fill(d, int(seq), sum[:])
-	c.Reserved = tx.Now()
+	c.Reserved, c.Since = tx.Now(), tx.Now()
 	kind := ClaimRefused
 	if c.State == policy.Reserved {
-		rules, ok := r.cfg.Rules.Locks.On(c.Region, string(standards.DateOf(tx.Now())))
-		if !ok {
-			return c, fail.New(fail.Conflict, "no_lock_rule", "no rule file says how long a claim of region %s stands reserved", c.Region).
-				In("没有规定地区 %s 补贴申领锁定期限的规则文件", c.Region)
+		rules, err := r.lockRules(c.Region, tx.Now())
+		if err != nil {
+			return c, err
 		}
 		kind, c.Expires = ClaimReserved, rules.Until(tx.Now())
 	}
 	c.LogIndex, err = r.appendEvent(tx, by, Event{Kind: kind, Object: c.ID, Payer: c.Payer, Detail: claimDecided{
 		Policy: c.Policy, Version: c.PolicyVersion, Digest: c.PolicyDigest, TreeSize: d.size, Basis: hex.EncodeToString(c.Basis),
-		Outcome: c.Outcome, Reasons: c.Reasons, Amount: c.Amount}})
+		Outcome: c.Outcome, Reasons: c.Reasons, Amount: c.Amount, Expires: c.Expires}})
 	if err != nil {
 		return c, err
 	}
@@ -120,6 +122,17 @@ func (r *Registry) recordClaim(tx kv.Tx, by Actor, d decided, c Claim) (Claim, e
 		return c, err
 	}
 	return c, r.vault.seal(tx, sealedFacts(c), json.RawMessage(basis))
+}
+
+// lockRules are the rules for the life of claims of a region on the day of now.
+// Conflict no_lock_rule: there are none.
+func (r *Registry) lockRules(region string, now time.Time) (locks.Rules, error) {
+	rules, ok := r.cfg.Rules.Locks.On(region, string(standards.DateOf(now)))
+	if !ok {
+		return rules, fail.New(fail.Conflict, "no_lock_rule", "no rule file says how long a claim of region %s stands reserved", region).
+			In("没有规定地区 %s 补贴申领锁定期限的规则文件", region)
+	}
+	return rules, nil
 }
 
 // fill takes over what was decided. A refusal ends where it begins.

@@ -54,6 +54,8 @@ import (
 //	apprentices              id                               Apprentice
 //	claims                   person, seq                      Claim
 //	laws                     digest                           Law
+//	payouts                  id                               Payout
+//	payout_pages             payout, page                     payoutLines, a hundred
 //	sign_days                institution, date                signs.Day
 //	sign_people              person                           signPerson
 //	reviews                  id                               signs.Review
@@ -148,6 +150,8 @@ const (
 	tableApprentices      kv.Table = "apprentices"
 	tableClaims           kv.Table = "claims"
 	tableLaws             kv.Table = "laws"
+	tablePayouts          kv.Table = "payouts"
+	tablePayoutPages      kv.Table = "payout_pages"
 	tableSignDays         kv.Table = "sign_days"
 	tableSignPeople       kv.Table = "sign_people"
 	tableReviews          kv.Table = "reviews"
@@ -234,6 +238,12 @@ const (
 	indexClaimsByCertificate       kv.Table = "claims_by_certificate"       // number, id
 	indexClaimBatchesByPayer       kv.Table = "claim_batches_by_payer"      // payer, started, id
 	indexClaimBatchesByExpiry      kv.Table = "claim_batches_by_expiry"     // expires, id: while the answers are there
+	indexClaimsByPayer             kv.Table = "claims_by_payer"             // payer, reserved, id
+	indexClaimsOpen                kv.Table = "claims_open"                 // payer, class, moment, id: reserved, to be paid, or owed
+	indexClaimsByPayout            kv.Table = "claims_by_payout"            // payout, line, id
+	indexPayoutsByReference        kv.Table = "payouts_by_reference"        // payer, reference
+	indexPayoutsByPayer            kv.Table = "payouts_by_payer"            // payer, received, id
+	indexPayoutsWorking            kv.Table = "payouts_working"             // id: has lines to do
 	indexAppointmentsByInstitution kv.Table = "appointments_by_institution" // institution, id
 	indexReviewsByWindow           kv.Table = "reviews_by_window"           // institution, sign, window, n
 	indexReviewsByRegion           kv.Table = "reviews_by_region"           // region, opened, id
@@ -457,6 +467,24 @@ var (
 			}},
 		},
 	}
+	payouts = kv.Records[Payout]{
+		Table: tablePayouts,
+		Key:   func(p Payout) []byte { return kv.Key(p.ID) },
+		Indexes: []kv.Index[Payout]{
+			{Table: indexPayoutsByReference, Unique: true, Keys: func(p Payout) [][]byte { return [][]byte{kv.Key(p.Payer, p.Reference)} }},
+			{Table: indexPayoutsByPayer, Keys: func(p Payout) [][]byte { return [][]byte{kv.Key(p.Payer, uint64(p.Received.Unix()), p.ID)} }},
+			{Table: indexPayoutsWorking, Keys: func(p Payout) [][]byte {
+				if p.State != PayoutRunning {
+					return nil
+				}
+				return [][]byte{kv.Key(p.ID)}
+			}},
+		},
+	}
+	payoutPages = kv.Records[payoutLines]{
+		Table: tablePayoutPages,
+		Key:   func(p payoutLines) []byte { return kv.Key(p.Payout, uint64(p.Page)) },
+	}
 	claims = kv.Records[Claim]{
 		Table: tableClaims,
 		Key:   func(c Claim) []byte { return kv.Key(c.Person[:], uint64(c.Seq)) },
@@ -469,6 +497,9 @@ var (
 				}
 				return [][]byte{kv.Key(c.Certificate, c.ID)}
 			}},
+			{Table: indexClaimsByPayer, Keys: func(c Claim) [][]byte { return [][]byte{kv.Key(c.Payer, uint64(c.Reserved.Unix()), c.ID)} }},
+			{Table: indexClaimsOpen, Keys: openClaimKeys},
+			{Table: indexClaimsByPayout, Keys: payoutClaimKeys},
 		},
 	}
 	laws = kv.Records[Law]{

@@ -22,15 +22,6 @@ func (s *Server) reserveClaim(c *call, in registry.ClaimRequest) (registry.Claim
 	return s.reg.ReserveClaim(c.ctx, c.by, in)
 }
 
-func (s *Server) claims(c *call, _ none) (list[registry.ClaimView], error) {
-	page, err := c.page(pageMost)
-	if err != nil {
-		return list[registry.ClaimView]{}, err
-	}
-	out, next, err := s.reg.Claims(c.ctx, c.by, page)
-	return listOf(out, next), err
-}
-
 func (s *Server) claim(c *call, _ none) (registry.ClaimView, error) {
 	id, err := c.param("id")
 	if err != nil {

@@ -107,7 +107,7 @@ var (
 
 // routes is the table. Its order is that of the document.
 func routes() []route {
-	return slices.Concat(pageRoutes(), publicRoutes(), trustRoutes(), authorityRoutes(), sessionRoutes(), relianceRoutes(), sameRoutes(), stockRoutes(), printRoutes(), matchRoutes(), signInRoutes(), listRoutes(), correctionRoutes(), massRoutes(), examinerRoutes(), creditRoutes(), caseRoutes(), filingRoutes(), signRoutes(), normRoutes(), postRoutes(), certificateRoutes(), nationalRoutes(), claimBatchRoutes(), claimRoutes(), operatorRoutes())
+	return slices.Concat(pageRoutes(), publicRoutes(), trustRoutes(), authorityRoutes(), sessionRoutes(), relianceRoutes(), sameRoutes(), stockRoutes(), printRoutes(), matchRoutes(), signInRoutes(), listRoutes(), correctionRoutes(), massRoutes(), examinerRoutes(), creditRoutes(), caseRoutes(), filingRoutes(), signRoutes(), normRoutes(), postRoutes(), certificateRoutes(), nationalRoutes(), claimBatchRoutes(), claimLifeRoutes(), claimRoutes(), operatorRoutes())
 }
 
 func pageRoutes() []route {
@@ -317,14 +317,14 @@ func claimRoutes() []route {
 		{Method: "POST", Path: "/api/v1/claims", Summary: "Reserve a claim 锁定",
 			Description: "200 whether it is allowed, denied or held: outcome says which. The same reference and content gives the same answer, so no Idempotency-Key is needed.",
 			endpoint:    api((*Server).reserveClaim)},
-		{Method: "GET", Path: "/api/v1/claims", Query: paging, Summary: "The caller's own claims", endpoint: api((*Server).claims)},
+		{Method: "GET", Path: "/api/v1/claims", Query: append(claimFilters[:len(claimFilters):len(claimFilters)], paging...), Summary: "The caller's own claims, by reference; narrowed, in the order of their reservations", endpoint: api((*Server).claims)},
 		{Method: "GET", Path: "/api/v1/claims/{id}", Summary: "One claim", endpoint: api((*Server).claim)},
 		{Method: "GET", Path: "/api/v1/claims/{id}/decision", Summary: "The decision on a claim, signed, to be kept with the payment's papers",
 			Description: "A compact JWS of type bajigong-decision+jwt, signed by a key of /keys/decision.json.", Answers: []answer{{200, typeStatement, "the signed decision"}}, endpoint: raw((*Server).claimDecision)},
 		{Method: "GET", Path: "/api/v1/claims/{id}/replay", Summary: "Decide a claim anew from what it rested on, and compare", endpoint: api((*Server).replayClaim)},
-		{Method: "POST", Path: "/api/v1/claims/{id}/confirm", Summary: "Record the payment 确认发放", endpoint: api((*Server).confirmClaim)},
+		{Method: "POST", Path: "/api/v1/claims/{id}/confirm", Summary: "Record the payment 确认发放, or an advance 先行拨付", endpoint: api((*Server).confirmClaim)},
 		{Method: "POST", Path: "/api/v1/claims/{id}/release", Summary: "Give a reservation up 解除锁定", endpoint: api((*Server).releaseClaim)},
-		{Method: "POST", Path: "/api/v1/claims/{id}/refund", Summary: "Record that the money came back 追回", endpoint: api((*Server).refundClaim)},
+		{Method: "POST", Path: "/api/v1/claims/{id}/refund", Summary: "Record that money came back 追回, all of it or a part", endpoint: api((*Server).refundClaim)},
 	})
 }
 

@@ -46,8 +46,8 @@ request has mistakes. Other payers' claims show as a date and a reason only.`,
   bajigong claim release c-… --reason 本人撤回`,
 	}
 	server.add(cmd.PersistentFlags(), w)
-	return group(cmd, claimCheck(w, &server), claimCheckBatch(w, &server), claimReserve(w, &server), claimConfirm(w, &server),
-		claimRelease(w, &server), claimRefund(w, &server), claimShow(w, &server))
+	return group(cmd, append([]*cobra.Command{claimCheck(w, &server), claimCheckBatch(w, &server), claimReserve(w, &server), claimConfirm(w, &server),
+		claimRelease(w, &server), claimRefundParts(w, &server), claimShow(w, &server)}, claimLifeCommands(w, &server)...)...)
 }
 
 const claimsPath = "/api/v1/claims"
@@ -472,7 +472,7 @@ func claimStep(cmd *cobra.Command, w world, server *serverFlags, a ask, in any, 
 	} else {
 		printClaim(w, out)
 	}
-	if err == nil && out.State.MustRecover() {
+	if err == nil && out.State == policy.Duplicate {
 		fmt.Fprintln(w.stderr, "✕ 重复发放：该笔已记录，款项须追回 (paid although the right was gone: it is recorded, and the money must come back)")
 		return errNo
 	}
@@ -540,41 +540,6 @@ The right is free at once. The reason holds nothing personal.`,
 	cmd.Flags().StringVar(&in.Reason, "reason", "", "原因，1 至 200 字 (reason)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
 	required(cmd, "reason")
-	return cmd
-}
-
-func claimRefund(w world, server *serverFlags) *cobra.Command {
-	var in registry.Refund
-	var amount, restores string
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "refund CLAIM",
-		Short: "追回 (record that the money came back)",
-		Long: `refund 记录款项已全额追回。--restores 须写明追回后本人能否再次申领；政策有规定的，
-须与规定一致。
-
-Whether the person may claim again has to be said: --restores yes or no.`,
-		Example: `  bajigong claim refund c-… --amount 2600.00 --reason 重复发放 --restores no`,
-		Args:    exactly(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if restores != policy.Yes && restores != policy.No {
-				return usageError{errors.New("--restores 应为 yes 或 no (restores is yes or no)")}
-			}
-			again := restores == policy.Yes
-			in.Restores = &again
-			var err error
-			if in.Amount, err = yuan(amount); err != nil {
-				return err
-			}
-			return claimStep(cmd, w, server, ask{method: http.MethodPost, path: claimPath(args[0], "refund")}, in, asJSON)
-		},
-	}
-	flags := cmd.Flags()
-	flags.StringVar(&amount, "amount", "", "金额，元 (amount in yuan)")
-	flags.StringVar(&in.Reason, "reason", "", "原因 (reason)")
-	flags.StringVar(&restores, "restores", "", "yes 或 no：本人能否再次申领 (may the person claim again)")
-	flags.BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
-	required(cmd, "amount", "reason", "restores")
 	return cmd
 }
 

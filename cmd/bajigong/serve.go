@@ -141,7 +141,7 @@ func background(ctx context.Context, reg *registry.Registry, log *slog.Logger) {
 	if err := reg.ResumeBatches(ctx); err != nil && ctx.Err() == nil {
 		log.Error("batches not resumed", "error", err)
 	}
-	if err := errors.Join(reg.ResumeMassChanges(ctx), reg.ResumeCorrections(ctx), reg.ResumePrintJobs(ctx)); err != nil && ctx.Err() == nil {
+	if err := errors.Join(reg.ResumeMassChanges(ctx), reg.ResumeCorrections(ctx), reg.ResumePrintJobs(ctx), reg.ResumePayouts(ctx)); err != nil && ctx.Err() == nil {
 		log.Error("mass changes or corrections not resumed", "error", err)
 	}
 	tick := time.NewTicker(checkpointEvery)

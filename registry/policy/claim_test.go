@@ -60,10 +60,43 @@ func TestPaymentIsAlwaysRecorded(t *testing.T) {
 		{Reserved, nil, Confirmed, false}, {Reserved, gone, Confirmed, false},
 		{Expired, nil, Confirmed, false}, {Expired, gone, Duplicate, true},
 		{Released, nil, Confirmed, false}, {Released, gone, Duplicate, true},
+		{Withdrawn, nil, Confirmed, false}, {Withdrawn, gone, Duplicate, true},
+		{Publicised, gone, Confirmed, false}, {Payable, gone, Confirmed, false}, {PartPaid, gone, Confirmed, false},
+		{Duplicate, nil, Duplicate, true},
 	} {
 		to, err := Move(c.from, Payment(c.from, c.taken))
 		if err != nil || to != c.to || to.MustRecover() != c.must {
 			t.Errorf("%s with %d in the way: %s, %v", c.from, len(c.taken), to, err)
+		}
+		want := c.to
+		if want == Confirmed {
+			want = PartPaid
+		}
+		if to, err := Move(c.from, PartPayment(c.from, c.taken)); err != nil || to != want {
+			t.Errorf("a part, %s with %d in the way: %s, %v", c.from, len(c.taken), to, err)
+		}
+	}
+}
+
+// Every state says how it counts, when it ends by itself and whether money is owed.
+func TestWhatEachStateMeans(t *testing.T) {
+	for _, c := range []struct {
+		state                  State
+		counts                 Counting
+		expires, given, mustGo bool
+	}{
+		{None, CountsNot, false, false, false}, {Reserved, CountsYes, true, false, false}, {Publicised, CountsYes, true, false, false},
+		{Payable, CountsYes, false, false, false}, {PartPaid, CountsYes, false, false, false}, {Confirmed, CountsYes, false, false, false},
+		{Released, CountsNot, false, true, false}, {Withdrawn, CountsNot, false, true, false}, {Expired, CountsNot, false, true, false},
+		{Duplicate, CountsYes, false, false, true}, {Recovering, CountsYes, false, false, true}, {PartlyRefunded, CountsYes, false, false, true},
+		{Refunded, CountsByRefund, false, false, false},
+	} {
+		s := c.state
+		if s.Counts() != c.counts || s.Expires() != c.expires || s.GivenUp() != c.given || s.MustRecover() != c.mustGo {
+			t.Errorf("%q: %s, %t, %t, %t", s, s.Counts(), s.Expires(), s.GivenUp(), s.MustRecover())
+		}
+		if _, err := Move(s, Expire); (err == nil) != s.Expires() {
+			t.Errorf("%q expires by the table: %v", s, err)
 		}
 	}
 }
@@ -76,6 +109,7 @@ func TestReservationEndsByItself(t *testing.T) {
 		want    State
 	}{
 		{Reserved, now.Add(time.Second), Reserved}, {Reserved, now, Expired}, {Reserved, time.Time{}, Reserved},
+		{Publicised, now, Expired}, {Payable, now, Payable}, {PartPaid, now, PartPaid},
 		{Confirmed, now.Add(-time.Hour), Confirmed}, {Released, now.Add(-time.Hour), Released},
 	} {
 		if got := StateAt(c.stored, c.expires, now); got != c.want {

@@ -1,0 +1,410 @@
+package registry
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"bajigong/internal/fail"
+	"bajigong/registry/policy"
+	"bajigong/standards"
+)
+
+// ClaimStepKind is what one step of a claim records.
+type ClaimStepKind string
+
+// The kinds of steps after the reservation.
+const (
+	StepExtended   ClaimStepKind = "extended"        // 延长锁定
+	StepPublicised ClaimStepKind = "publicised"      // 公示
+	StepObjected   ClaimStepKind = "objected"        // 异议停止公示
+	StepPayable    ClaimStepKind = "payable"         // 转待拨付
+	StepPaid       ClaimStepKind = "paid"            // 发放, whole or in part
+	StepReturned   ClaimStepKind = "returned"        // 退票
+	StepReleased   ClaimStepKind = "released"        // 解除锁定
+	StepWithdrawn  ClaimStepKind = "withdrawn"       // 本人撤回
+	StepRecovery   ClaimStepKind = "recovery_opened" // 追回立项
+	StepRefunded   ClaimStepKind = "refunded"        // 追回, whole or in part
+	StepCorrected  ClaimStepKind = "corrected"       // 更正 of an earlier step
+)
+
+// Limits of the steps of one claim. The room after claimStepsSoft is kept for money
+// and corrections, which are facts and cannot wait.
+const (
+	claimStepsMax  = 120
+	claimStepsSoft = 40
+)
+
+// ClaimStep is one step of a claim, for ever. What was wrong in one is corrected
+// by a further step, never by changing it. Fields that its kind does not use are
+// empty.
+type ClaimStep struct {
+	N        int           `json:"n"` // 1, 2, … in the order of the log
+	Kind     ClaimStepKind `json:"kind"`
+	State    policy.State  `json:"state"` // of the claim after it
+	At       time.Time     `json:"at"`
+	By       string        `json:"by"` // account id
+	LogIndex uint64        `json:"log_index"`
+	Reason   string        `json:"reason,omitempty"`
+
+	Amount    policy.Fen     `json:"amount_fen,omitempty"`
+	Reference string         `json:"reference,omitempty"` // of the payment or refund; of the notice or document
+	On        standards.Date `json:"on,omitempty"`        // civil day of the payment, return or refund
+
+	// Late and TooLate are about a payment reported after the claim was given up:
+	// TooLate when another claim had the right by then.
+	Late         bool   `json:"late,omitempty"`
+	TooLate      bool   `json:"too_late,omitempty"`
+	Unpublicised bool   `json:"unpublicised,omitempty"` // paid before the publicity that the rules ask was over
+	Payout       string `json:"payout,omitempty"`       // the payout batch that reported it
+	Line         int    `json:"line,omitempty"`         // of that batch, from 1
+
+	Of       int   `json:"of,omitempty"`             // of a return: the step of the payment; 0 when none was recorded
+	Restores *bool `json:"restores_right,omitempty"` // of a recovery
+
+	From    standards.Date  `json:"from,omitempty"` // of a publicity
+	Until   standards.Date  `json:"until,omitempty"`
+	Basis   standards.Basis `json:"basis,omitempty"`    // what its working days rest on
+	Expires time.Time       `json:"expires,omitzero"`   // of an extension: the new end of the lock
+	Was     time.Time       `json:"was_until,omitzero"` // and the end before it
+
+	Corrects int    `json:"corrects,omitempty"` // the step that this one corrects
+	Void     bool   `json:"void,omitempty"`     // that step did not happen
+	Proposed string `json:"proposed,omitempty"` // account id of who asked for the correction; By approved it
+}
+
+// ClaimPublicity is the publicity 公示 of a claim: both days are shown whole.
+type ClaimPublicity struct {
+	From      standards.Date  `json:"from"`
+	Until     standards.Date  `json:"until"`
+	Basis     standards.Basis `json:"basis"`
+	Reference string          `json:"reference,omitempty"` // of the notice
+	At        time.Time       `json:"at"`
+	Stopped   time.Time       `json:"stopped,omitzero"` // by an objection
+}
+
+// over reports whether the publicity has run its whole time by a day.
+func (p *ClaimPublicity) over(today standards.Date) bool {
+	return p != nil && p.Stopped.IsZero() && p.Until < today
+}
+
+// claimLife is what the steps of a claim have led to.
+type claimLife struct {
+	state      policy.State
+	since      time.Time // in this state
+	expires    time.Time
+	publicity  *ClaimPublicity
+	payments   []PaymentRecord // in force: not returned, oldest first
+	paid, back policy.Fen
+	release    *ReleaseRecord
+	withdrawal *ReleaseRecord
+	refund     *RefundRecord // once all is back
+	recovery   *RecoveryItem
+}
+
+// steps are the steps of the claim; those of the first release were kept in
+// fields of their own, and a payment of the past is its one step.
+func (c Claim) steps() []ClaimStep {
+	if len(c.Steps) > 0 {
+		return c.Steps
+	}
+	var out []ClaimStep
+	if x := c.Release; x != nil {
+		out = append(out, ClaimStep{Kind: StepReleased, At: x.At, By: x.By, LogIndex: x.LogIndex, Reason: x.Reason})
+	}
+	if x := c.Payment; x != nil {
+		out = append(out, ClaimStep{Kind: StepPaid, At: x.At, By: x.By, LogIndex: x.LogIndex, Amount: x.Amount, Reference: x.Reference, On: x.PaidOn,
+			Late: x.Late, TooLate: x.Late && c.Recovery != nil})
+	} else if c.Imported != nil {
+		out = append(out, ClaimStep{Kind: StepPaid, At: c.Imported.At, LogIndex: c.LogIndex, Amount: c.Amount, On: standards.DateOf(c.Reserved)})
+	}
+	if x := c.Refund; x != nil {
+		restores := x.Restores
+		out = append(out, ClaimStep{Kind: StepRefunded, At: x.At, By: x.By, LogIndex: x.LogIndex, Amount: x.Amount, Reason: x.Reason,
+			On: standards.DateOf(x.At), Restores: &restores})
+	}
+	slices.SortStableFunc(out, func(a, b ClaimStep) int { return cmp.Compare(a.LogIndex, b.LogIndex) })
+	for i := range out {
+		out[i].N = i + 1
+		if l, err := c.lifeAfter(out[:i+1]); err == nil {
+			out[i].State = l.state
+		}
+	}
+	return out
+}
+
+// effectiveSteps are the steps as they stand after their corrections: the newest
+// correction of a step counts.
+func effectiveSteps(steps []ClaimStep) []ClaimStep {
+	newest := map[int]ClaimStep{}
+	for _, s := range steps {
+		if s.Kind == StepCorrected {
+			newest[s.Corrects] = s
+		}
+	}
+	var out []ClaimStep
+	for _, s := range steps {
+		x, corrected := newest[s.N]
+		switch {
+		case s.Kind == StepCorrected || corrected && x.Void:
+			continue
+		case corrected:
+			s.Amount, s.Reference, s.On = x.Amount, x.Reference, x.On
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// lifeAfter folds steps, the first of the claim, into what they lead to. A step
+// that the one before does not allow is an error.
+func (c Claim) lifeAfter(steps []ClaimStep) (claimLife, error) {
+	l := claimLife{state: policy.Reserved, since: c.Reserved, expires: c.Expires}
+	for _, s := range slices.Concat(c.Steps, steps) {
+		if s.Kind == StepExtended {
+			l.expires = s.Was // the end of the lock before the first extension
+			break
+		}
+	}
+	for _, s := range effectiveSteps(steps) {
+		if now := policy.StateAt(l.state, l.expires, s.At); now != l.state {
+			l.state, l.since = now, l.expires
+		}
+		was := l.state
+		ev, err := l.take(c, s)
+		if err != nil {
+			return l, err
+		}
+		if l.state, err = policy.Move(was, ev); err != nil {
+			return l, err
+		}
+		if l.state != was {
+			l.since = s.At
+		}
+	}
+	return l, nil
+}
+
+// take puts what a step says into the life and answers the event that it is.
+func (l *claimLife) take(c Claim, s ClaimStep) (policy.Event, error) {
+	switch s.Kind {
+	case StepExtended:
+		l.expires = s.Expires
+		return policy.Extend, nil
+	case StepPublicised:
+		l.publicity = &ClaimPublicity{From: s.From, Until: s.Until, Basis: s.Basis, Reference: s.Reference, At: s.At}
+		return policy.Publicise, nil
+	case StepObjected:
+		if l.publicity != nil {
+			stopped := *l.publicity
+			stopped.Stopped = s.At
+			l.publicity = &stopped
+		}
+		return policy.Object, nil
+	case StepPayable:
+		return policy.Approve, nil
+	case StepPaid:
+		return l.takePayment(c, s)
+	case StepReturned:
+		return l.takeReturn(s), nil
+	case StepReleased:
+		l.release = &ReleaseRecord{Reason: s.Reason, At: s.At, By: s.By, LogIndex: s.LogIndex}
+		return policy.Release, nil
+	case StepWithdrawn:
+		l.withdrawal = &ReleaseRecord{Reason: s.Reason, At: s.At, By: s.By, LogIndex: s.LogIndex}
+		return policy.Withdraw, nil
+	case StepRecovery:
+		l.recovery = &RecoveryItem{Amount: l.paid, Opened: s.At, Restores: s.Restores, Reason: s.Reason}
+		return policy.Recover, nil
+	case StepRefunded:
+		return l.takeRefund(s)
+	}
+	return "", fail.New(fail.Conflict, "claim_step", "claim %s has a step of unknown kind %q", c.ID, s.Kind).In("申领 %s 有无法识别的步骤", c.ID)
+}
+
+func (l *claimLife) takePayment(c Claim, s ClaimStep) (policy.Event, error) {
+	if s.Amount < 0 || s.Amount == 0 && c.Amount != 0 || l.paid+s.Amount > c.Amount {
+		return "", wrongAmount(s.Amount, c.Amount, l.paid, 0)
+	}
+	l.paid += s.Amount
+	l.payments = append(slices.Clip(l.payments), PaymentRecord{Payment: Payment{Reference: s.Reference, PaidOn: s.On, Amount: s.Amount},
+		Late: s.Late, Unpublicised: s.Unpublicised, Payout: s.Payout, Step: s.N, At: s.At, By: s.By, LogIndex: s.LogIndex})
+	whole := l.paid == c.Amount
+	switch {
+	case s.TooLate:
+		item := RecoveryItem{Opened: s.At}
+		if l.recovery != nil && l.state == policy.Duplicate {
+			item = *l.recovery
+		}
+		item.Amount = l.paid
+		l.recovery = &item
+		return policy.LatePaymentTooLate, nil
+	case s.Late && whole:
+		return policy.LatePayment, nil
+	case s.Late:
+		return policy.LatePart, nil
+	case whole:
+		return policy.Confirm, nil
+	}
+	return policy.PayPart, nil
+}
+
+func (l *claimLife) takeReturn(s ClaimStep) policy.Event {
+	i := slices.IndexFunc(l.payments, func(p PaymentRecord) bool { return s.Of != 0 && p.Step == s.Of })
+	if i < 0 {
+		return policy.FailPayment
+	}
+	l.paid -= l.payments[i].Amount
+	l.payments = slices.Delete(slices.Clone(l.payments), i, i+1)
+	if l.state == policy.Duplicate {
+		item := *l.recovery
+		if item.Amount = l.paid; l.paid == 0 {
+			item.Closed = s.At
+		}
+		l.recovery = &item
+	}
+	if len(l.payments) == 0 {
+		return policy.Return
+	}
+	return policy.ReturnPart
+}
+
+func (l *claimLife) takeRefund(s ClaimStep) (policy.Event, error) {
+	item := RecoveryItem{Amount: l.paid, Opened: s.At, Reason: s.Reason}
+	if l.recovery != nil && l.recovery.Closed.IsZero() {
+		item = *l.recovery
+	}
+	if item.Reason == "" {
+		item.Reason = s.Reason
+	}
+	if item.Restores == nil {
+		item.Restores = s.Restores
+	}
+	owed := item.Amount - item.Back
+	if s.Amount < 0 || s.Amount > owed || s.Amount == 0 && owed != 0 {
+		return "", fail.New(fail.Invalid, "refund", "%s yuan came back, %s yuan are owed", s.Amount, owed).
+			In("追回 %s 元，超出应追回的 %s 元", s.Amount, owed).
+			At(fail.Field{Name: "amount_fen", Code: "amount", ZH: "应为大于零、不超过 " + owed.String() + " 元", EN: "more than nothing and at most " + owed.String() + " yuan"})
+	}
+	l.back += s.Amount
+	item.Back = l.back
+	l.recovery = &item
+	if s.Amount < owed {
+		return policy.RefundPart, nil
+	}
+	item.Closed = s.At
+	l.refund = &RefundRecord{Amount: item.Back, Reason: item.Reason, Restores: item.Restores != nil && *item.Restores, At: s.At, By: s.By, LogIndex: s.LogIndex}
+	return policy.Refund, nil
+}
+
+// with is the claim with what its steps have led to.
+func (c Claim) with(l claimLife) Claim {
+	c.State, c.Since, c.Expires, c.Publicity = l.state, l.since, l.expires, l.publicity
+	c.Release, c.Withdrawal, c.Refund, c.Recovery, c.Payment = l.release, l.withdrawal, l.refund, l.recovery, nil
+	if n := len(l.payments); n > 0 {
+		newest := l.payments[n-1]
+		c.Payment = &newest
+	}
+	return c
+}
+
+// take is the claim with one more step, if the state allows it.
+func (c Claim) take(s ClaimStep, by Actor, now time.Time) (Claim, error) {
+	steps := slices.Clone(c.steps())
+	soft := s.Kind == StepExtended || s.Kind == StepPublicised || s.Kind == StepObjected || s.Kind == StepReturned && s.Of == 0
+	if len(steps) >= claimStepsMax || soft && len(steps) >= claimStepsSoft {
+		return c, fail.New(fail.Conflict, "too_many_steps", "claim %s has %d steps already; ask the register's operator for a review", c.ID, len(steps)).
+			In("申领 %s 已有 %d 个步骤，请联系登记系统运营方复核", c.ID, len(steps))
+	}
+	s.N, s.At, s.By = len(steps)+1, now, by.Account
+	steps = append(steps, s)
+	if c.State == StateRefused {
+		_, err := policy.Move(c.State, policy.Event(s.Kind))
+		return c, err
+	}
+	l, err := c.lifeAfter(steps)
+	if err != nil {
+		return c, err
+	}
+	steps[len(steps)-1].State = l.state
+	c.Steps = steps
+	return c.with(l), nil
+}
+
+// logged is the claim whose newest step is entry index of the log.
+func (c Claim) logged(index uint64) (Claim, error) {
+	c.Steps = slices.Clone(c.Steps)
+	c.Steps[len(c.Steps)-1].LogIndex = index
+	l, err := c.lifeAfter(c.Steps)
+	return c.with(l), err
+}
+
+// life is what the claim's steps have led to; the zero life of a refused one.
+func (c Claim) life() claimLife {
+	if c.State == StateRefused {
+		return claimLife{state: c.State}
+	}
+	l, _ := c.lifeAfter(c.steps()) // what is stored was folded when it was stored
+	return l
+}
+
+// InHands is what the person has of the claim's money now: paid, neither returned
+// by the bank nor recovered.
+func (c Claim) InHands() policy.Fen { paid, back := c.Money(); return paid - back }
+
+// Money is what was paid on the claim and not returned by the bank, and how much of
+// it came back since.
+func (c Claim) Money() (paid, back policy.Fen) { l := c.life(); return l.paid, l.back }
+
+// Owed is what of the claim's money still has to come back.
+func (c Claim) Owed() policy.Fen {
+	if c.Recovery == nil || !c.Recovery.Closed.IsZero() {
+		return 0
+	}
+	return c.Recovery.Amount - c.Recovery.Back
+}
+
+// stepEvents are the kinds of events of steps. Payments of less than the whole
+// have a kind of their own, so that "confirmed" means it.
+var stepEvents = map[ClaimStepKind]EventKind{
+	StepExtended: ClaimExtended, StepPublicised: ClaimPublicised, StepObjected: ClaimObjected, StepPayable: ClaimMadePayable,
+	StepPaid: ClaimConfirmed, StepReturned: ClaimReturned, StepReleased: ClaimReleased, StepWithdrawn: ClaimWithdrawn,
+	StepRecovery: ClaimRecovery, StepRefunded: ClaimRefunded, StepCorrected: ClaimCorrected,
+}
+
+func (s ClaimStep) event() EventKind {
+	if s.Kind == StepPaid && s.State == policy.PartPaid {
+		return ClaimPartPaid
+	}
+	return stepEvents[s.Kind]
+}
+
+// claimStep is the detail of the event of a step: what an auditor needs to fold
+// the claim again, without the texts that people wrote.
+type claimStep struct {
+	Step     int            `json:"step,omitempty"` // absent in the first release
+	State    policy.State   `json:"state"`
+	Amount   policy.Fen     `json:"amount_fen,omitempty"`
+	Payment  string         `json:"payment,omitempty"` // the payment's or the refund's reference
+	PaidOn   standards.Date `json:"paid_on,omitempty"` // the day of it
+	Restores *bool          `json:"restores_right,omitempty"`
+	Of       int            `json:"of,omitempty"`
+	From     standards.Date `json:"from,omitempty"`
+	Until    standards.Date `json:"until,omitempty"`
+	Expires  time.Time      `json:"expires,omitzero"`
+	Corrects int            `json:"corrects,omitempty"`
+	Void     bool           `json:"void,omitempty"`
+	Proposed string         `json:"proposed,omitempty"`
+	Payout   string         `json:"payout,omitempty"`
+	Line     int            `json:"line,omitempty"`
+}
+
+func (s ClaimStep) detail() claimStep {
+	d := claimStep{Step: s.N, State: s.State, Amount: s.Amount, Restores: s.Restores, Of: s.Of, From: s.From, Until: s.Until, Expires: s.Expires,
+		Corrects: s.Corrects, Void: s.Void, Proposed: s.Proposed, Payout: s.Payout, Line: s.Line}
+	switch s.Kind {
+	case StepPaid, StepReturned, StepRefunded, StepCorrected:
+		d.Payment, d.PaidOn = s.Reference, s.On
+	}
+	return d
+}
