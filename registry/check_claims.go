@@ -58,7 +58,7 @@ func (r *Registry) replayPerson(rd kv.Reader, all []Claim, report func(string)) 
 	}
 	for i, c := range all {
 		p := replay{r: r, rd: rd, whole: whole, claim: c, report: report}
-		if c.Seq != i+1 || i > 0 && c.LogIndex <= all[i-1].LogIndex {
+		if c.Seq != i+1 || i > 0 && (c.LogIndex < all[i-1].LogIndex || c.LogIndex == all[i-1].LogIndex && c.Imported == nil) {
 			p.problem("is number %d of its person, out of the order of the log", c.Seq)
 		}
 		if err := p.run(); err != nil {

@@ -348,8 +348,13 @@ func (r *Registry) putStep(tx kv.Tx, by Actor, c Claim) (Claim, error) {
 	if err := claims.Put(tx, c); err != nil {
 		return c, err
 	}
-	if s.Kind == StepPaid {
-		err = r.relianceOfPayment(tx, c, index)
+	if s.Kind != StepPaid {
+		return c, nil
 	}
-	return c, err
+	if c.State == policy.Duplicate {
+		if err := r.collideLate(tx, by, c, index); err != nil {
+			return c, err
+		}
+	}
+	return c, r.relianceOfPayment(tx, c, index)
 }

@@ -155,6 +155,10 @@ func (c Claim) fill(d decided, seq int, basis []byte) Claim {
 
 // answerAgain answers a reference that was used before.
 func (r *Registry) answerAgain(tx kv.Tx, c Claim, digest []byte) (ClaimAnswer, error) {
+	if c.Imported != nil {
+		return ClaimAnswer{}, fail.New(fail.Conflict, "reference_reused", "the reference %s belongs to a payment of the past; use a new reference", c.Reference).
+			In("流水号 %s 已用于导入的历史发放记录，请更换流水号", c.Reference)
+	}
 	basis, _, err := r.claimBasis(tx, c)
 	if err != nil {
 		return ClaimAnswer{}, err

@@ -14,30 +14,33 @@ import (
 
 	"bajigong/internal/fail"
 	"bajigong/registry"
+	"bajigong/registry/policy"
 )
 
 func importCommand(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import",
-		Short: "历史数据：导入以前备案的机构、以前颁发的证书 (take over the past)",
-		Long: `import 把本系统启用前的机构备案和证书导入登记系统，先机构、后证书：
+		Short: "历史数据：导入以前备案的机构、以前颁发的证书、以前发放的补贴 (take over the past)",
+		Long: `import 把本系统启用前的机构备案、证书和补贴发放台账导入登记系统，按此顺序：
 
   1. institutions  以前备案的机构，一行一个备案职业（工种）
   2. certificates  以前颁发的证书，即上报全国联网查询的 11 列
+  3. payments      以前发放的补贴，一行一笔
 
 每一行都有去向：导入、已存在、冲突、不符；已在系统中的数据绝不覆盖。导入的证书标明
 来源“imported”，不认定发证时的资格。先用 --dry-run 看结果，改好后再导入；中断后重新
 执行同一命令即可继续，重复执行不会重复导入。
 
-It takes institutions and certificates of the time before this register. Every row
+It takes institutions, certificates and payments of the time before this register. Every row
 of a file ends in one bucket: imported, already there, collision or refused; what is
 in the register is never overwritten. Entitlement is not asserted. An interrupted
 import goes on when the same command is run again.`,
 		Example: `  bajigong import institutions 机构.csv --dry-run
   bajigong import institutions 机构.csv
-  bajigong import certificates 证书.csv --report 报告.json`,
+  bajigong import certificates 证书.csv --report 报告.json
+  bajigong import payments 台账.xlsx --payer 人社局 --region 320583 --fund skill_uplift`,
 	}
-	return group(cmd, importInstitutions(w), importCertificates(w))
+	return group(cmd, importInstitutions(w), importCertificates(w), importPayments(w))
 }
 
 func importInstitutions(w world) *cobra.Command {
@@ -78,6 +81,42 @@ there is compared with it and never overwrites it.
 collided or were refused, all others were imported).`
 	cmd.Example = `  bajigong import certificates 证书.csv --dry-run --data /srv/bajigong
   bajigong import certificates 证书.csv --report 报告.json --data /srv/bajigong`
+	return cmd
+}
+
+func importPayments(w world) *cobra.Command {
+	var ledger registry.PaymentLedger
+	var fund string
+	cmd := importFile(w, registry.PastPayments, func(r *registry.Registry, ctx context.Context, by registry.Actor, in registry.PastFile) (registry.PastReport, error) {
+		ledger.PastFile, ledger.Fund = in, ""
+		if fund != "" {
+			var err error
+			if ledger.Fund, err = policy.ParseFund(fund); err != nil {
+				return registry.PastReport{}, err
+			}
+		}
+		return r.ImportPayments(ctx, by, ledger)
+	})
+	cmd.Short = "导入以前发放的补贴 (payments made before)"
+	cmd.Long = `payments 读取补贴发放台账（XLSX，或 UTF-8、GB18030 的 CSV，行数不限），表头：
+姓名,证件类型,证件号码,发放日期,发放金额[,证书编号][,职业名称][,职业编码][,工种名称][,等级]
+[,发证日期][,资金类别][,补贴经办机构][,行政区划][,支付流水号]
+
+一行一笔，自2017年起。系统中有该证书的，职业和等级取自证书；没有的，请填写职业和等级。
+各行相同的经办机构、区划、资金类别可用 --payer、--region、--fund 给出。导入的发放记录即
+为“已确认发放”，从此计入重复和次数核对；与当时政策不符的形成“重复发放线索”，由两人
+核查处理，不会自动追回。
+
+Each row is one payment and becomes a confirmed claim that counts from then on. What a
+policy of its time stood against becomes a collision for review.
+
+退出码 0：无冲突、无不符；1：有冲突或不符的行，其余已导入 (exit code 1: some rows
+collided or were refused, all others were imported).`
+	cmd.Example = `  bajigong import payments 台账.xlsx --payer 人社局 --region 320583 --fund skill_uplift --dry-run --data /srv/bajigong
+  bajigong import payments 台账.xlsx --payer 人社局 --region 320583 --fund skill_uplift --report 报告.json --data /srv/bajigong`
+	cmd.Flags().StringVar(&ledger.Payer, "payer", "", "补贴经办机构在本地区内的简称，与账号一致 (short name of the payer, as its account has it)")
+	cmd.Flags().StringVar(&ledger.Region, "region", "", "补贴经办机构的行政区划代码；不填则为本系统的 (region of the payer)")
+	cmd.Flags().StringVar(&fund, "fund", "", "资金类别代码或名称，例如 skill_uplift (kind of fund)")
 	return cmd
 }
 
