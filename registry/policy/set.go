@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync"
 
 	"bajigong/internal/fail"
 	"bajigong/standards"
@@ -33,8 +34,11 @@ type Set struct {
 var embedded embed.FS
 
 // Embedded returns the policies and regions compiled into the program, samples
-// included; see [Set.Official].
-func Embedded() (Set, error) {
+// included; see [Set.Official]. They are read once: reading them takes longer
+// than deciding ten thousand claims.
+func Embedded() (Set, error) { return readEmbedded() }
+
+var readEmbedded = sync.OnceValues(func() (Set, error) {
 	src, err := embedded.ReadFile("regions.yaml")
 	if err != nil {
 		return Set{}, err
@@ -60,7 +64,7 @@ func Embedded() (Set, error) {
 		policies = append(policies, p)
 	}
 	return NewSet(regions, policies...)
-}
+})
 
 // ParseRegions reads a table of regions, strictly like [Parse]:
 //

@@ -1,0 +1,6 @@
+//go:build race
+
+package policy
+
+// raceDetector is on: what takes seconds takes minutes.
+const raceDetector = true
