@@ -26,7 +26,7 @@ type Statement struct {
 	Origin   string    `json:"-"`
 	At       time.Time `json:"-"` // whole seconds
 	Audience string    `json:"-"` // the organisation that asked
-	Subject  string    `json:"-"` // what Content is: check, claim or batch
+	Subject  string    `json:"-"` // what Content is: check or claim
 	// ID is the id of what Content says, empty for what was not recorded.
 	ID string `json:"-"`
 	// TreeSize is the size of the audit log that Content rests on.
@@ -50,7 +50,6 @@ type statementPayload struct {
 const (
 	StatementCheck = "check" // an answer that reserved nothing
 	StatementClaim = "claim" // the decision of a recorded claim
-	StatementBatch = "batch" // the answers to a file
 )
 
 func (s Statement) payload() ([]byte, error) {
@@ -71,9 +70,9 @@ func (s Statement) check() error {
 		return badStatement("aud is missing, or aud or id is longer than 64 bytes")
 	}
 	switch s.Subject {
-	case StatementCheck, StatementClaim, StatementBatch:
+	case StatementCheck, StatementClaim:
 	default:
-		return badStatement("sub is none of check, claim, batch")
+		return badStatement("sub is neither check nor claim")
 	}
 	if len(s.Content) == 0 || s.Content[0] != '{' || !json.Valid(s.Content) {
 		return badStatement("the content is no JSON object")

@@ -82,9 +82,11 @@ type requestFlags struct {
 	applied    string
 	channel    string
 	exceptions []string
+	gaps       bool
 }
 
 func (f *requestFlags) add(flags *pflag.FlagSet) {
+	flags.BoolVar(&f.gaps, "gaps", false, "列出条文未载明之处 (list what the policy's text leaves open)")
 	flags.StringVar(&f.file, "file", "", "申领信息 JSON 文件，“-”为标准输入；命令行上的个人信息他人可见，宜用文件 (request as JSON; keeps personal data off the command line)")
 	flags.StringVar(&f.in.Reference, "reference", "", "本机构的申领流水号；锁定时必填 (the payer's own reference)")
 	flags.StringVar(&f.in.Policy, "policy", "", "政策编号；不填则按资金类别取本地区现行政策 (id of the policy)")
@@ -320,7 +322,7 @@ func askClaim(cmd *cobra.Command, w world, server *serverFlags, f *requestFlags,
 	if asJSON {
 		err = printJSON(w.stdout, out)
 	} else {
-		printClaimAnswer(w, out)
+		printClaimAnswer(w, out, f.gaps)
 	}
 	if err == nil && out.Outcome != policy.Allow {
 		return errNo
@@ -338,13 +340,13 @@ var outcomes = map[policy.Outcome]string{
 	policy.Hold:  "‖ 待补充后再定\n  on hold: something must be supplied or settled first",
 }
 
-func printClaimAnswer(w world, a registry.ClaimAnswer) {
+func printClaimAnswer(w world, a registry.ClaimAnswer, gaps bool) {
 	fmt.Fprintln(w.stdout, outcomes[a.Outcome])
 	if a.Note != nil {
 		say(w.stdout, "  %s\n  %s\n", a.Note.ZH, a.Note.EN)
 	}
 	if a.Decision != nil {
-		printDecision(w, *a.Decision)
+		printDecision(w, *a.Decision, gaps)
 	}
 	for _, n := range a.Next {
 		say(w.stdout, "  → %s\n    %s\n", n.Next.ZH, n.Next.EN)
@@ -355,7 +357,9 @@ func printClaimAnswer(w world, a registry.ClaimAnswer) {
 	}
 }
 
-func printDecision(w world, d policy.Decision) {
+// printDecision prints a decision; gaps says whether what the policy leaves open is
+// listed or counted.
+func printDecision(w world, d policy.Decision, gaps bool) {
 	for _, f := range d.Failing {
 		say(w.stdout, "\n  ✕ %s\n    %s\n", f.ZH, f.EN)
 		clause(w, f.Clause, string(f.Reason))
@@ -383,7 +387,11 @@ func printDecision(w world, d policy.Decision) {
 		}
 	}
 	if len(d.Failing) == 0 && (d.Outcome == policy.Allow || len(d.Calculation) > 0) {
-		say(w.stdout, "\n  金额 amount  %s 元 (CNY)\n", d.Amount)
+		if d.Outcome == policy.Allow {
+			say(w.stdout, "\n  金额 amount  %s 元 (CNY)\n", d.Amount)
+		} else {
+			fmt.Fprintln(w.stdout, "\n  金额待定，已可计算的部分 amount not settled; as far as it can be computed")
+		}
 		for _, step := range d.Calculation {
 			say(w.stdout, "    %s\n    %s\n", step.ZH, step.EN)
 		}
@@ -404,6 +412,10 @@ func printDecision(w world, d policy.Decision) {
 		name += "（示例政策，不得用于实际发放 a sample, not law）"
 	}
 	facts(w.stdout, [2]string{"政策 policy", name}, [2]string{"依据 document", d.Document}, [2]string{"适用日期 decided as of", string(d.On)})
+	if n := len(d.Unknown); n > 0 && !gaps {
+		say(w.stdout, "  条文未载明 %d 处（--gaps 列出） the text is silent on %d points; --gaps lists them\n", n, n)
+		return
+	}
 	for _, g := range d.Unknown {
 		say(w.stdout, "  条文未载明 the text is silent: %s — %s\n", g.ZH, g.EN)
 	}
@@ -441,6 +453,9 @@ func printClaim(w world, c registry.ClaimView) {
 		late := ""
 		if p.Late {
 			late = "（锁定结束后报来 reported late）"
+		}
+		if p.Unpublicised {
+			late += "（公示未满即发放 paid before its publicity was over）"
 		}
 		pairs = append(pairs, [2]string{"发放 paid", fmt.Sprintf("%s  %s 元  %s%s", p.PaidOn, p.Amount, p.Reference, late)})
 	}

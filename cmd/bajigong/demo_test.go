@@ -31,7 +31,7 @@ func mustDemo(t *testing.T, more ...string) {
 	if code := run(context.Background(), args, w); code != exitOK {
 		t.Fatalf("exit %d\n%s\n%s", code, out, errs)
 	}
-	for _, want := range []string{"共 300 行，其中 14 行有误", "证书有效", "证书已撤销，自始无效", "苏州被拒", "没有问题 no problems"} {
+	for _, want := range []string{"共 300 行，其中 14 行有误", "证书有效", "证书已撤销，自始无效", "苏州被拒", "太原被拒", "1 笔退票", "与记录逐字节相同", "应追回", "没有问题 no problems"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the demo does not say %q", want)
 		}

@@ -15,13 +15,12 @@ import (
 	"bajigong/credentials/jws"
 	"bajigong/internal/fail"
 	"bajigong/registry"
-	"bajigong/registry/policy"
 )
 
 func policyVerify(w world) *cobra.Command {
 	var server serverFlags
 	var jwks []string
-	var asJSON bool
+	var asJSON, gaps bool
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
 		Short: "打开一份签名的决定 (open a signed decision)",
@@ -52,12 +51,13 @@ signature does not hold or its key is distrusted; 3 when nothing can be read.`,
 			if err != nil {
 				return err
 			}
-			return verifyStatement(w, args[0], compact, keys, asJSON)
+			return verifyStatement(w, args[0], compact, keys, asJSON, gaps)
 		},
 	}
 	server.addURL(cmd.Flags(), w)
 	cmd.Flags().StringArrayVar(&jwks, "jwks", nil, "保存的 /keys/decision.json，可多次 (saved JWK sets)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
+	cmd.Flags().BoolVar(&gaps, "gaps", false, "列出条文未载明之处 (list what the policy's text leaves open)")
 	return cmd
 }
 
@@ -104,7 +104,7 @@ func decisionKeys(ctx context.Context, w world, server *serverFlags, files []str
 	return jws.ParseJWKS(got.body, jws.Decision)
 }
 
-func verifyStatement(w world, name, compact string, keys jws.KeySet, asJSON bool) error {
+func verifyStatement(w world, name, compact string, keys jws.KeySet, asJSON, gaps bool) error {
 	s, key, err := credentials.OpenStatement(compact, keys)
 	if errors.Is(err, jws.ErrBadSignature) || errors.Is(err, jws.ErrDistrusted) {
 		e := fail.Of(err)
@@ -117,16 +117,15 @@ func verifyStatement(w world, name, compact string, keys jws.KeySet, asJSON bool
 	if asJSON {
 		return printJSON(w.stdout, map[string]any{"origin": s.Origin, "at": s.At, "audience": s.Audience, "subject": s.Subject, "id": s.ID, "tree_size": s.TreeSize, "kid": key.ID, "content": s.Content})
 	}
-	return printStatement(w, s, key)
+	return printStatement(w, s, key, gaps)
 }
 
 var statementNames = map[string]string{
 	credentials.StatementCheck: "核验答复，未锁定 (an answer; nothing was reserved)",
 	credentials.StatementClaim: "申领的决定 (the decision of a recorded claim)",
-	credentials.StatementBatch: "批量核验的答复 (the answers to a file)",
 }
 
-func printStatement(w world, s credentials.Statement, key jws.Key) error {
+func printStatement(w world, s credentials.Statement, key jws.Key, gaps bool) error {
 	fmt.Fprintln(w.stdout, "✓ 签名有效：登记系统确曾如此答复\n  the register said so")
 	facts(w.stdout,
 		[2]string{"登记系统 register", s.Origin},
@@ -144,13 +143,13 @@ func printStatement(w world, s credentials.Statement, key jws.Key) error {
 		if err := json.Unmarshal(s.Content, &d); err != nil {
 			return unknownStatement(err)
 		}
-		printRecorded(w, d)
+		printRecorded(w, d, gaps)
 	case credentials.StatementCheck:
 		var a registry.ClaimAnswer
 		if err := json.Unmarshal(s.Content, &a); err != nil {
 			return unknownStatement(err)
 		}
-		printClaimAnswer(w, a)
+		printClaimAnswer(w, a, gaps)
 	default:
 		var out bytes.Buffer
 		if err := json.Indent(&out, s.Content, "", "  "); err != nil {
@@ -169,7 +168,7 @@ func unknownStatement(err error) error {
 		In("签名有效，但本版本程序读不出内容；可用 --json 查看").Because(err)
 }
 
-func printRecorded(w world, d registry.RecordedDecision) {
+func printRecorded(w world, d registry.RecordedDecision, gaps bool) {
 	fmt.Fprintln(w.stdout, outcomes[d.Decision.Outcome])
 	facts(w.stdout,
 		[2]string{"流水号 reference", d.Reference},
@@ -179,18 +178,5 @@ func printRecorded(w world, d registry.RecordedDecision) {
 		[2]string{"依据摘要 basis", fmt.Sprintf("%x", d.Basis)},
 		[2]string{"文本摘要 policy digest", d.Decision.Digest},
 	)
-	printDecision(w, d.Decision)
-	for _, f := range d.Decision.Excepted {
-		say(w.stdout, "  ‖ 例外 excepted: %s\n    %s\n", f.ZH, f.EN)
-		clause(w, f.Clause, f.Rule)
-	}
-	var more [][2]string
-	if d.Decision.PayTo != "" {
-		to := policy.Payee(d.Decision.PayTo).Name()
-		more = append(more, [2]string{"支付给 pay to", to.ZH + " " + to.EN})
-	}
-	if d.Decision.AdvanceMost > 0 {
-		more = append(more, [2]string{"先行拨付至多 ahead at most", d.Decision.AdvanceMost.String() + " 元 (CNY)"})
-	}
-	facts(w.stdout, more...)
+	printDecision(w, d.Decision, gaps)
 }

@@ -16,8 +16,8 @@ func TestReadmeNamesThePeopleOfTheDemo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fourth, first := invented.PersonAt(3), invented.PersonAt(0)
-		for _, want := range []string{fourth.Name, fourth.Document, first.Name, "S000032058301263000001", "S000032058301263000004",
+		fourth, fifth, first := invented.PersonAt(3), invented.PersonAt(4), invented.PersonAt(0)
+		for _, want := range []string{fourth.Name, fourth.Document, fifth.Name, fifth.Document, first.Name, "S000032058301263000001", "S000032058301263000004",
 			"go run ./cmd/bajigong demo", "go test ./...", "docs/pictures/verdict.png"} {
 			if !strings.Contains(string(text), want) {
 				t.Errorf("%s does not have %q", name, want)

@@ -136,13 +136,16 @@ func background(ctx context.Context, reg *registry.Registry, log *slog.Logger) {
 		if _, err := reg.Checkpoint(ctx); err != nil && ctx.Err() == nil {
 			log.Error("checkpoint not published", "error", err)
 		}
+		if err := reg.ForgetClaimBatches(ctx); err != nil && ctx.Err() == nil {
+			log.Error("answers to files of claims not erased; tried again in a minute", "error", err)
+		}
 	}
 	publish()
 	if err := reg.ResumeBatches(ctx); err != nil && ctx.Err() == nil {
 		log.Error("batches not resumed", "error", err)
 	}
 	if err := errors.Join(reg.ResumeMassChanges(ctx), reg.ResumeCorrections(ctx), reg.ResumePrintJobs(ctx), reg.ResumePayouts(ctx)); err != nil && ctx.Err() == nil {
-		log.Error("mass changes or corrections not resumed", "error", err)
+		log.Error("mass changes, corrections, prints or payouts not resumed", "error", err)
 	}
 	tick := time.NewTicker(checkpointEvery)
 	defer tick.Stop()
