@@ -169,9 +169,12 @@ func (p replay) input(law policy.Policy, basis claimBasis) policy.Input {
 		p.problem("was decided with certificates that are not the person's")
 	}
 	in.Claims, in.Facts = pastClaims(law, p.claimsBefore(index), c.ID, basis.Facts)
-	in, ok := p.r.complete(in, basis)
+	in, ok := p.r.complete(p.rd, in, basis)
 	if !ok {
 		p.problem("cannot be replayed: the table of same occupations is not the one it was decided by")
+	}
+	if basis.Asked.State == policy.CertificateNotQueryable && in.Certificate.State == policy.CertificateValid {
+		in.Certificate.State = basis.Asked.State // the national query did not have it then
 	}
 	return in
 }
@@ -217,7 +220,7 @@ func (p replay) latePayment(law policy.Policy, basis claimBasis) {
 			}
 		}
 		in.Claims, in.Facts = pastClaims(law, p.claimsBefore(s.LogIndex), c.ID, basis.Facts)
-		in, ok := p.r.complete(in, basis)
+		in, ok := p.r.complete(p.rd, in, basis)
 		if !ok {
 			return // decision has said so
 		}

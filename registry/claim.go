@@ -23,6 +23,9 @@ const (
 	// are answered without being recorded: a payer that asks again and again
 	// cannot fill the room that claims need.
 	refusalsMax = 250
+	// givenUpMax is how many claims of a person one payer may have released,
+	// withdrawn or let expire before it gets no further one.
+	givenUpMax = 50
 )
 
 // Claim is one subsidy claim 补贴申领 of a person, for ever. It has no personal
@@ -352,7 +355,7 @@ func (r *Registry) putStep(tx kv.Tx, by Actor, c Claim) (Claim, error) {
 		return c, nil
 	}
 	if c.State == policy.Duplicate {
-		if err := r.collideLate(tx, by, c, index); err != nil {
+		if err := r.collideNow(tx, by, FromLate, c, index); err != nil {
 			return c, err
 		}
 	}

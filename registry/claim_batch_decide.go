@@ -148,7 +148,7 @@ func decideBatch(by Actor, rows []batchRow, material []gathered, earlier *provis
 	place := map[string]int{}
 	for i := range rows {
 		key := "d" + string(document(i))
-		if p := material[i].person; p != (PersonID{}) {
+		if p := material[i].whole; p != (PersonID{}) {
 			key = "p" + string(p[:])
 		}
 		n, ok := place[key]
@@ -162,7 +162,7 @@ func decideBatch(by Actor, rows []batchRow, material []gathered, earlier *provis
 	parallel(len(groups), func(n int) {
 		var own []Claim // of this page
 		for _, i := range groups[n] {
-			before := earlier.of(material[i].person, document(i))
+			before := earlier.of(material[i].whole, document(i))
 			out[i] = decideRow(by, &rows[i], &material[i], append(slices.Clip(before), own...), now)
 			if c := out[i].allowed; c != nil {
 				c.Document = document(i)
@@ -202,7 +202,7 @@ func decideRow(by Actor, row *batchRow, g *gathered, before []Claim, now time.Ti
 		line.take(d.answer())
 		if g.match && d.basis.Decision.Outcome == policy.Allow {
 			c := Claim{ID: provisionalID(row.number), Payer: by.Organisation, Region: by.Region, Reference: row.reference}.fill(d, 0, nil)
-			c.Reserved = now
+			c.Reserved, c.Person = now, g.whole
 			out.allowed = &provisional{Claim: c}
 		}
 	}

@@ -219,8 +219,24 @@ func (a *ahead) Scan(t kv.Table, rng kv.Range) ([]kv.Entry, error) {
 type gathered struct {
 	material
 	match    bool
+	whole    PersonID // the person as merges have it, whatever id the certificate or document has
 	received standards.Date
 	wrong    *fail.Error
+}
+
+// gather is gatherClaim for a row of a file.
+func (g *gathered) gather(r *Registry, rd kv.Reader, by Actor, q claimQuery, today standards.Date, now time.Time) (err error) {
+	if g.received, err = q.receivedOn(today); err != nil {
+		return err
+	}
+	if g.material, g.match, err = r.gatherClaim(rd, by, q, g.received, now); err != nil || g.person == (PersonID{}) {
+		return err
+	}
+	ids, err := identities(rd, g.person)
+	if err == nil {
+		g.whole = ids[0]
+	}
+	return err
 }
 
 // gatherMany is gatherClaim for many requests on one state: what they read is read
@@ -238,10 +254,7 @@ func (r *Registry) gatherMany(rd kv.Reader, by Actor, rows []batchRow, now time.
 			return
 		}
 		g := &out[i]
-		var err error
-		if g.received, err = rows[i].query.receivedOn(today); err == nil {
-			g.material, g.match, err = r.gatherClaim(a, by, rows[i].query, g.received, now)
-		}
+		err := g.gather(r, a, by, rows[i].query, today, now)
 		if k := fail.KindOf(err); err != nil && k != fail.Internal && k != fail.Unavailable {
 			g.wrong = fail.Of(err)
 			err = nil

@@ -142,6 +142,7 @@ func (r *Registry) onCorrection(ctx context.Context, by Actor, id string, kind E
 		if err != nil {
 			return err
 		}
+		counted := c.counts(tx.Now())
 		c, n, err := rule(c, tx.Now())
 		if err != nil {
 			return err
@@ -154,6 +155,11 @@ func (r *Registry) onCorrection(ctx context.Context, by Actor, id string, kind E
 			}
 			x = &c.Corrections[n-1]
 			x.Ended = c.Steps[len(c.Steps)-1].LogIndex
+			if !counted && c.counts(tx.Now()) { // the right may have been used since, because it was free
+				if err := r.collideNow(tx, by, FromCorrection, c, x.Ended); err != nil {
+					return err
+				}
+			}
 		default:
 			index, err := r.appendEvent(tx, by, Event{Kind: kind, Object: c.ID, Payer: c.Payer, Detail: map[string]any{
 				"n": x.N, "step": x.Step, "state": x.State, "void": x.Void, "amount_fen": x.Amount, "payment": x.Reference, "paid_on": x.On}})

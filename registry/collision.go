@@ -23,10 +23,14 @@ const (
 	FromImport CollisionSource = "import" // a payment of the past was taken over
 	FromMerge  CollisionSource = "merge"  // two persons of the register are one
 	FromLate   CollisionSource = "late"   // a payment was reported after its reservation had ended
+	// FromCorrection: a refund of one claim was corrected away after the other was made.
+	FromCorrection CollisionSource = "correction"
 )
 
 // Known reports whether s is one of the sources.
-func (s CollisionSource) Known() bool { return s == FromImport || s == FromMerge || s == FromLate }
+func (s CollisionSource) Known() bool {
+	return s == FromImport || s == FromMerge || s == FromLate || s == FromCorrection
+}
 
 // CollisionState is where a collision of claims stands: claims of one person that
 // the rules would not have allowed beside each other. One account of the authority

@@ -251,7 +251,7 @@ func (r *Registry) takenFrom(rd kv.Reader, c Claim, now time.Time) ([]policy.Fai
 		}
 	}
 	in.Claims, in.Facts = pastClaims(p, all, c.ID, basis.Facts)
-	in, ok := r.complete(in, basis)
+	in, ok := r.complete(rd, in, basis)
 	if !ok {
 		in.Equivalence = r.samenessOn(standards.DateOf(now)) // what is the same is asked of the present table
 	}

@@ -30,10 +30,7 @@ func (r *Registry) GatherBoth(ctx context.Context, by Actor, data []byte, ask Cl
 			}
 			rows++
 			var one gathered
-			if one.received, err = row.query.receivedOn(standards.DateOf(now)); err == nil {
-				one.material, one.match, err = r.gatherClaim(rd, by, row.query, one.received, now)
-			}
-			if err != nil {
+			if err = one.gather(r, rd, by, row.query, standards.DateOf(now), now); err != nil {
 				one.wrong = fail.Of(err)
 			}
 			if one.match {

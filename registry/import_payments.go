@@ -73,8 +73,8 @@ type pastPaid struct {
 // against it becomes a [Collision] for review; nothing is recovered by itself.
 //
 // The ledger is taken page by page; the same file goes on where an earlier call
-// stopped, and a payment that is there is never taken twice: it is known by its
-// payer and 支付流水号, or, without one, by all that the row says. The report
+// stopped, and a payment that is there is never taken twice, whether taken over
+// before or confirmed here: it is known by its payer and 支付流水号, or, without one, by all that the row says. The report
 // accounts for every row.
 //
 // Errors: Forbidden; Invalid sheet_…, the file as a whole is not such a table;
@@ -408,6 +408,10 @@ func (p *paymentImport) judge(rd kv.Reader, page []pastPaid, seen map[string]int
 	if err != nil {
 		return nil, nil, err
 	}
+	ids, err := identitiesOf(rd, found)
+	if err != nil {
+		return nil, nil, err
+	}
 	people = map[int]PersonID{}
 	for n, i := range good {
 		j := &out[i]
@@ -418,7 +422,7 @@ func (p *paymentImport) judge(rd kv.Reader, page []pastPaid, seen map[string]int
 		if there[n] && j.key != "" {
 			c = &certs[n]
 		}
-		if !j.complete(c, known[n] && c != nil && c.Person == found[n]) {
+		if !j.complete(c, known[n] && c != nil && slices.Contains(ids[n], c.Person)) {
 			continue
 		}
 		if err := p.place(rd, j, people[i], seen); err != nil {
@@ -441,6 +445,7 @@ func (j *judgedPaid) complete(c *Certificate, own bool) bool {
 		j.say("certificate_differs", "与系统中该证书的等级不一致："+c.Level.Name(), "not the level of this certificate in the register", "等级")
 	case c != nil:
 		claim.Occupation, claim.Trade, claim.Level, claim.Issued, claim.CertificateVersion = c.Occupation, claimTrade(*c), c.Level, c.Issued, c.Versions
+		claim.Edition = c.edition()
 		return true
 	case claim.Occupation == "" || claim.Level == 0:
 		j.say("subject_missing", "系统中没有该证书，请填写职业和等级", "the register has no such certificate; say occupation and level", "职业名称")
@@ -457,10 +462,16 @@ func (p *paymentImport) place(rd kv.Reader, j *judgedPaid, person PersonID, seen
 	if err != nil {
 		return err
 	}
+	here, same, err := paidHere(rd, person, j.claim)
+	if err != nil {
+		return err
+	}
 	switch first, twice := seen[key]; {
+	case here && same:
+		j.bucket = BucketThere
 	case ok && earlier.Person == person && samePayment(earlier, j.claim):
 		j.bucket = BucketThere
-	case ok:
+	case ok || here:
 		j.bucket = BucketCollision
 		j.say("reference_collision", "系统中同一经办机构、同一支付流水号的发放记录与本行不一致", "the register has a payment of this payer under this reference, and it is another one", "支付流水号")
 	case twice && j.claim.Payment.Reference == "":
@@ -477,6 +488,29 @@ func (p *paymentImport) place(rd kv.Reader, j *judgedPaid, person PersonID, seen
 		}
 	}
 	return nil
+}
+
+// paidHere reports whether a payment of the ledger was confirmed on a claim that was
+// decided here: by the same payer to the same person under the same reference. same
+// says that it is that payment in all else.
+func paidHere(rd kv.Reader, person PersonID, c Claim) (here, same bool, err error) {
+	if person == (PersonID{}) || c.Payment.Reference == "" {
+		return false, false, nil
+	}
+	all, err := personClaims(rd, person)
+	for _, o := range all {
+		if o.Imported != nil || o.Payer != c.Payer {
+			continue
+		}
+		for _, s := range effectiveSteps(o.viewSteps()) {
+			if s.Kind != StepPaid || s.Reference != c.Payment.Reference {
+				continue
+			}
+			here = true
+			same = same || s.Amount == c.Amount && s.On == c.Payment.PaidOn && o.Fund == c.Fund && o.Occupation == c.Occupation && o.Level == c.Level
+		}
+	}
+	return here, same, err
 }
 
 func samePayment(a, b Claim) bool {

@@ -118,9 +118,10 @@ func (r *Registry) policyOnce(rd kv.Reader, c Claim) (p policy.Policy, known boo
 	return p, err == nil, err
 }
 
-// collideLate opens a collision for a payment that was reported late, under entry
-// index of the log, when the right was gone: 重复发放.
-func (r *Registry) collideLate(tx kv.Tx, by Actor, c Claim, index uint64) error {
+// collideNow opens a collision for a claim that stands again under entry index of
+// the log beside claims that were made while it did not: a payment was reported
+// late, when the right was gone 重复发放, or a correction took a refund away.
+func (r *Registry) collideNow(tx kv.Tx, by Actor, source CollisionSource, c Claim, index uint64) error {
 	all, err := personClaims(tx, c.Person)
 	if err != nil {
 		return err
@@ -130,6 +131,6 @@ func (r *Registry) collideLate(tx kv.Tx, by Actor, c Claim, index uint64) error 
 	if err != nil || len(against) == 0 { // what stands against it may be a certificate that is held
 		return err
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "late %s %d", c.ID, index))
-	return r.collide(tx, by, FromLate, c, against, failing, "o-"+base32id(sum[:10]))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %d", source, c.ID, index))
+	return r.collide(tx, by, source, c, against, failing, "o-"+base32id(sum[:10]))
 }

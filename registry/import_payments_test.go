@@ -183,7 +183,9 @@ func TestPaymentsOfThePastCollide(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	}
-	if !slices.ContainsFunc(found, func(c registry.CollisionView) bool { return asJSON(t, c) != "" && strings.Contains(asJSON(t, c), live.ID) }) {
+	if !slices.ContainsFunc(found, func(c registry.CollisionView) bool {
+		return asJSON(t, c) != "" && strings.Contains(asJSON(t, c), live.ID)
+	}) {
 		t.Errorf("the reservation of today is in none: %s", asJSON(t, found))
 	}
 	if v, err := e.ClaimByID(ctx, e.other, live.ID); err != nil || v.State != policy.Reserved {

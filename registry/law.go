@@ -9,6 +9,7 @@ import (
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
 	"bajigong/registry/policy"
+	"bajigong/standards/sameness"
 )
 
 // LawKind says what a [Law] is.
@@ -16,7 +17,8 @@ type LawKind string
 
 // The kinds of laws.
 const (
-	LawPolicy LawKind = "policy" // a subsidy policy
+	LawPolicy   LawKind = "policy"   // a subsidy policy
+	LawSameness LawKind = "sameness" // a table of same occupations
 )
 
 // Law is the text of rules by which a claim was decided, as it was then. It is
@@ -35,6 +37,18 @@ type Law struct {
 
 func lawOfPolicy(p policy.Policy) Law {
 	return Law{Digest: p.Digest, Kind: LawPolicy, ID: p.ID, Version: p.Version, Text: p.Source}
+}
+
+// recordLaws keeps the texts by which d was decided.
+func (r *Registry) recordLaws(tx kv.Tx, by Actor, d decided) error {
+	if err := r.recordLaw(tx, by, lawOfPolicy(d.policy)); err != nil {
+		return err
+	}
+	same, ok := d.sameness.(sameJobs)
+	if !ok {
+		return nil // none, or one that the program was given and that has no text
+	}
+	return r.recordLaw(tx, by, Law{Digest: same.Digest(), Kind: LawSameness, ID: string(LawSameness), Text: same.table.Text()})
 }
 
 // lawRecorded is the detail of the event of a new law.
@@ -75,7 +89,7 @@ func (r *Registry) policyOf(rd kv.Reader, c Claim) (policy.Policy, error) {
 	if err != nil {
 		return policy.Policy{}, err
 	}
-	if !ok || !l.sound() {
+	if !ok || !l.sound() || l.Kind != LawPolicy {
 		return policy.Policy{}, fmt.Errorf("policy of claim %s: the text of %s version %d is neither in use nor kept", c.ID, c.Policy, c.PolicyVersion)
 	}
 	p, err := policy.Parse(l.ID, l.Text)
@@ -94,6 +108,11 @@ func checkLaws(rd kv.Reader, report func(string)) error {
 		if l.Kind == LawPolicy {
 			if p, err := policy.Parse(l.ID, l.Text); err != nil || p.ID != l.ID || p.Version != l.Version {
 				report("law " + l.ID + " is no policy of that id and version: " + fail.Of(err).Text)
+			}
+		}
+		if l.Kind == LawSameness {
+			if _, err := sameness.ParseTable(l.Text); err != nil {
+				report("law " + l.ID + " is no table of same occupations")
 			}
 		}
 		return nil

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -69,10 +70,15 @@ func (s mergeSides) side(p PersonID) mergeSides {
 // of its own person does not collide now.
 func (r *Registry) collidingClaims(rd kv.Reader, s mergeSides, now time.Time) (out []colliding, err error) {
 	for _, c := range s.claims {
-		if !c.counts(now) || c.Imported != nil {
-			continue // an imported payment was decided by no policy; others are held against it
+		if !c.counts(now) {
+			continue
 		}
-		one, err := r.collidesWith(rd, c, s)
+		var one colliding
+		if c.Imported != nil {
+			one, err = r.collidesInThePast(rd, c, s, now)
+		} else {
+			one, err = r.collidesWith(rd, c, s)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -108,8 +114,8 @@ func (r *Registry) collidesWith(rd kv.Reader, c Claim, s mergeSides) (out collid
 		return out, err
 	}
 	out.newer = c
-	apart := law.Taken(r.inputAgain(c, law, basis, s.side(c.Person)))
-	in := r.inputAgain(c, law, basis, s)
+	apart := law.Taken(r.inputAgain(rd, c, law, basis, s.side(c.Person)))
+	in := r.inputAgain(rd, c, law, basis, s)
 	for _, f := range law.Taken(in) {
 		if !slices.ContainsFunc(apart, func(o policy.Failure) bool { return o.Rule == f.Rule && len(o.Blocks) >= len(f.Blocks) }) {
 			out.failing = append(out.failing, f)
@@ -121,11 +127,34 @@ func (r *Registry) collidesWith(rd kv.Reader, c Claim, s mergeSides) (out collid
 	return out, nil
 }
 
+// collidesInThePast is collidesWith for a payment of the past, which was decided by
+// no policy here: it is held against the earlier ones of both, as when a ledger is
+// taken over. Claims decided here are held against it by collidesWith.
+func (r *Registry) collidesInThePast(rd kv.Reader, c Claim, s mergeSides, now time.Time) (out colliding, err error) {
+	earlier := func(all []Claim) (out []Claim) {
+		for _, o := range all {
+			if o.Imported != nil && cmp.Or(o.Reserved.Compare(c.Reserved), cmp.Compare(o.LogIndex, c.LogIndex), cmp.Compare(o.ID, c.ID)) < 0 {
+				out = append(out, o)
+			}
+		}
+		return out
+	}
+	_, apart, err := r.standsAgainst(rd, c, earlier(s.side(c.Person).claims), now)
+	if err != nil {
+		return out, err
+	}
+	failing, against, err := r.standsAgainst(rd, c, earlier(s.claims), now)
+	if err != nil || len(against) <= len(apart) {
+		return out, err // what did not need both did not come with the merge
+	}
+	return colliding{newer: c, against: against, failing: failing}, nil
+}
+
 // inputAgain is what the rules were asked about a claim, with the claims and
 // holdings of s as they stood at its entry of the log: of a payment that was
 // reported late, at the entry of that. Imported payments are there whenever they
 // were taken over: they were made before.
-func (r *Registry) inputAgain(c Claim, law policy.Policy, basis claimBasis, s mergeSides) policy.Input {
+func (r *Registry) inputAgain(rd kv.Reader, c Claim, law policy.Policy, basis claimBasis, s mergeSides) policy.Input {
 	at, index := c.Reserved, c.LogIndex
 	if c.Payment != nil && c.Payment.Late {
 		at, index = c.Payment.At, c.Payment.LogIndex
@@ -150,7 +179,7 @@ func (r *Registry) inputAgain(c Claim, law policy.Policy, basis claimBasis, s me
 		}
 	}
 	in.Claims, in.Facts = pastClaims(law, past, c.ID, basis.Facts)
-	in, _ = r.complete(in, basis) // a table that is gone leaves that of the day
+	in, _ = r.complete(rd, in, basis) // a table that is gone leaves that of the day
 	return in
 }
 

@@ -24,7 +24,7 @@ import (
 // and not recorded: the reference stays free for the completed request.
 //
 // Conflict reference_reused: the reference belongs to a request with another
-// content; no_lock_rule: no rule file gives those days. Invalid: the request has
+// content; no_lock_rule: no rule file gives those days; too_many_claims. Invalid: the request has
 // mistakes.
 func (r *Registry) ReserveClaim(ctx context.Context, by Actor, req ClaimRequest) (ClaimAnswer, error) {
 	q, err := req.parse(true)
@@ -58,6 +58,9 @@ func (r *Registry) ReserveClaim(ctx context.Context, by Actor, req ClaimRequest)
 		if !d.match || out.Outcome == policy.Hold || out.Outcome == policy.Deny && len(d.claims) >= refusalsMax {
 			return nil
 		}
+		if err := roomFor(by, d.claims, tx.Now()); err != nil {
+			return err
+		}
 		if d.person, err = r.holderOf(tx, q, d, fresh); err != nil {
 			return err
 		}
@@ -68,12 +71,32 @@ func (r *Registry) ReserveClaim(ctx context.Context, by Actor, req ClaimRequest)
 		}
 		view := c.View(tx.Now())
 		out.Claim = &view
-		return r.recordLaw(tx, by, lawOfPolicy(d.policy))
+		return r.recordLaws(tx, by, d)
 	})
 	if err != nil {
 		return ClaimAnswer{}, fmt.Errorf("reserve claim: %w", err)
 	}
 	return out, nil
+}
+
+// roomFor refuses one more record where a person's claims would become too many to
+// be read for a decision, and, long before, where one payer has reserved and given
+// up again and again: it cannot fill the room that claims of others need.
+func roomFor(by Actor, all []Claim, now time.Time) error {
+	if len(all) >= claimsMax {
+		return tooManyClaims()
+	}
+	given := 0
+	for _, c := range all {
+		if c.Payer == by.Organisation && c.StateAt(now).GivenUp() {
+			given++
+		}
+	}
+	if given < givenUpMax {
+		return nil
+	}
+	return fail.New(fail.Conflict, "too_many_claims", "you have reserved and given up %d claims of this person; ask the register's operator for a review", given).
+		In("本机构对该人员的锁定已解除、撤回或到期 %d 次，请联系登记系统运营方复核", given)
 }
 
 // claimDecided is the detail of the event of a reservation or refusal.

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bajigong/internal/kv"
 	"bajigong/internal/rulefile"
 	"bajigong/registry/policy"
 	"bajigong/standards"
@@ -54,8 +55,8 @@ func (r *Registry) samenessOn(day standards.Date) policy.Equivalence {
 }
 
 // samenessWith is the table with a digest, for deciding again what was decided by
-// it; false when no rule file gives it any more.
-func (r *Registry) samenessWith(digest string) (policy.Equivalence, bool) {
+// it: one in use, or else the text that was kept; false when there is neither.
+func (r *Registry) samenessWith(rd kv.Reader, digest string) (policy.Equivalence, bool) {
 	if r.cfg.Sameness != nil && r.cfg.Sameness.Digest() == digest {
 		return r.cfg.Sameness, true
 	}
@@ -64,7 +65,12 @@ func (r *Registry) samenessWith(digest string) (policy.Equivalence, bool) {
 			return t, true
 		}
 	}
-	return nil, false
+	l, ok, err := laws.Get(rd, kv.Key(digest))
+	if err != nil || !ok || l.Kind != LawSameness || !l.sound() {
+		return nil, false
+	}
+	t, err := sameness.ParseTable(l.Text)
+	return sameJobs{t}, err == nil
 }
 
 // OccupationsNamed lists the occupations of any edition, in the table of same

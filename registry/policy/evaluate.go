@@ -44,12 +44,15 @@ func (p Policy) Evaluate(in Input) Decision {
 }
 
 // Taken evaluates only the rules that rest on the person's claims and holdings:
-// once, reuse, exclusions, higher levels, frequency. A late payment whose claim
+// units, once, reuse, exclusions, higher levels, frequency. A late payment whose claim
 // finds nothing here may still be confirmed ([Payment]); give it the claim's own
 // day of receipt, so that it counts in the year it was decided for, and the other
 // claims without it.
 func (p Policy) Taken(in Input) []Failure {
 	e := newEvaluation(&p, in)
+	if r := p.Subject; r != nil && r.MostUnits > 0 && in.Subject.Kind == r.Kind {
+		e.mostUnits(r)
+	}
 	e.takenByClaims()
 	e.except()
 	return e.failing

@@ -31,6 +31,7 @@
 package sameness
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -40,6 +41,7 @@ import (
 	"slices"
 	"strings"
 
+	"bajigong/internal/fail"
 	"bajigong/internal/rulefile"
 	"bajigong/standards"
 )
@@ -158,6 +160,7 @@ type Table struct {
 	names   map[string][]Job   // by the normal form of a name
 	names2  map[Job]string     // the normal form of the name of a job
 	told    map[[2]string]bool // edition and code that are in the table at all
+	text    []byte             // what it says in its one form; none of the zero Table
 	digest  string
 }
 
@@ -200,7 +203,8 @@ func NewTable(in ...File) Table {
 			}
 		}
 	}
-	t.digest = digest(t.byName, all)
+	t.text = canonical(t.byName, all)
+	t.digest = digest(t.text)
 	return t
 }
 
@@ -316,20 +320,69 @@ func (t Table) Lookup(name string) []Job {
 // of their jobs, without what confirms them.
 func (t Table) Digest() string {
 	if t.digest == "" {
-		return digest(false, nil)
+		return digest(t.Text())
 	}
 	return t.digest
 }
 
-func digest(byName bool, all []Entry) string {
+// form names the form of a table's text.
+const form = "sameness-1"
+
+// Text is what the table says in its one form, of which Digest is the SHA-256.
+// [ParseTable] reads it.
+func (t Table) Text() []byte {
+	if t.text == nil {
+		return canonical(false, nil)
+	}
+	return slices.Clone(t.text)
+}
+
+// ParseTable reads the Text of a table, so that what was decided by one can be
+// decided by it again when no rule file gives it any more. Error: Invalid
+// sameness_text.
+func ParseTable(text []byte) (Table, error) {
+	wrong := fail.New(fail.Invalid, "sameness_text", "this is not the text of a table of same occupations").In("不是职业对应表的规范文本")
+	var whole []json.RawMessage
+	var name string
+	var f File
+	var byName bool
+	var lines []string
+	if json.Unmarshal(text, &whole) != nil || len(whole) != 3 || json.Unmarshal(whole[0], &name) != nil || name != form ||
+		json.Unmarshal(whole[1], &byName) != nil || json.Unmarshal(whole[2], &lines) != nil {
+		return Table{}, wrong
+	}
+	if byName {
+		f.Names = CodeAndNameAgree
+	}
+	for _, l := range lines {
+		var parts []json.RawMessage
+		var e Entry
+		if json.Unmarshal([]byte(l), &parts) != nil || len(parts) != 4 || json.Unmarshal(parts[0], &e.From) != nil || json.Unmarshal(parts[1], &e.To) != nil ||
+			json.Unmarshal(parts[2], &e.Kind) != nil || json.Unmarshal(parts[3], &e.Among) != nil {
+			return Table{}, wrong
+		}
+		f.Entries = append(f.Entries, e)
+	}
+	t := NewTable(f)
+	if !bytes.Equal(t.text, text) {
+		return Table{}, wrong
+	}
+	return t, nil
+}
+
+func canonical(byName bool, all []Entry) []byte {
 	lines := []string{}
 	for _, e := range all {
 		b, _ := json.Marshal([]any{e.From, e.To, e.Kind, e.Among}) // cannot fail: texts and a boolean
 		lines = append(lines, string(b))
 	}
 	slices.Sort(lines)
-	b, _ := json.Marshal([]any{"sameness-1", byName, slices.Compact(lines)})
-	sum := sha256.Sum256(b)
+	b, _ := json.Marshal([]any{form, byName, slices.Compact(lines)})
+	return b
+}
+
+func digest(text []byte) string {
+	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }
 

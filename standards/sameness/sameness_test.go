@@ -223,3 +223,22 @@ func FuzzFile(f *testing.F) {
 		}
 	})
 }
+
+// The text of a table gives the same table again, and nothing else is one.
+func TestATableIsReadFromItsText(t *testing.T) {
+	set, err := sameness.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, was := range []sameness.Table{{}, sameness.On(set, "320583", "2026-12-31")} {
+		got, err := sameness.ParseTable(was.Text())
+		if err != nil || got.Digest() != was.Digest() {
+			t.Errorf("%s: %s, %v", was.Text(), got.Digest(), err)
+		}
+	}
+	for _, text := range []string{"", "null", "[]", `["sameness-2",false,[]]`, `["sameness-1",false,["[]"]]`, `["sameness-1", false,[]]`} {
+		if _, err := sameness.ParseTable([]byte(text)); err == nil {
+			t.Errorf("%q is a table", text)
+		}
+	}
+}
