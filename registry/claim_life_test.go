@@ -372,7 +372,6 @@ type modelClaim struct {
 	until      time.Time
 	paid, back policy.Fen
 	payment    string
-	payments   int
 	publicised standards.Date // last day; empty: not, or stopped
 }
 

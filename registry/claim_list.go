@@ -20,7 +20,8 @@ const (
 
 // openClaimKeys are the entries of a claim in that index: one or none.
 func openClaimKeys(c Claim) [][]byte {
-	class, at := "", time.Time{}
+	var class string
+	var at time.Time
 	switch {
 	case c.State.Expires():
 		class, at = openLock, c.Expires

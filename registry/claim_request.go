@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode"
 
+	"golang.org/x/text/unicode/norm"
+
 	"bajigong/internal/fail"
 	"bajigong/registry/policy"
 	"bajigong/standards"
@@ -153,6 +155,8 @@ func (q ClaimRequest) parseFacts(out *claimQuery, bad *requestFaults) {
 	for k, f := range q.Facts {
 		bad.must(len([]rune(f.Source)) <= factMax && len([]rune(f.Reference)) <= factMax, "facts."+string(k), "length",
 			"来源、凭据编号不超过 200 字", "source and reference have at most 200 characters")
+		bad.must(!holdsIdentity(f.Source), "facts."+string(k), "personal",
+			"来源不得含有身份证号码，决定书会引用此项", "the source must not contain an identity number: the decision quotes it")
 	}
 	out.facts = canonicalFacts(q.Facts)
 }
@@ -245,23 +249,30 @@ func plainText(field, zhName, text string, most int) (string, []fail.Field) {
 }
 
 // holdsIdentity reports whether a text has a resident identity number in it:
-// eighteen characters with a region, a date of birth and a right check digit.
+// eighteen characters with a region, a date of birth and a right check digit, also
+// when they are in full width or grouped by spaces or hyphens.
 func holdsIdentity(text string) bool {
-	run := 0 // digits before i
-	for i := 0; i < len(text); i++ {
-		c := text[i]
-		if run >= 17 && (c >= '0' && c <= '9' || c == 'X' || c == 'x') {
-			if _, err := standards.ParseDocument(standards.ResidentID, text[i-17:i+1], ""); err == nil {
+	var run []byte // the last digits
+	for _, r := range norm.NFKC.String(text) {
+		if spacesDigits(r) {
+			continue
+		}
+		digit := r >= '0' && r <= '9'
+		if len(run) >= 17 && (digit || r == 'X' || r == 'x') {
+			if _, err := standards.ParseDocument(standards.ResidentID, string(run[len(run)-17:])+string(r), ""); err == nil {
 				return true
 			}
 		}
-		if c < '0' || c > '9' {
-			run = 0
-			continue
+		if run = append(run, byte(r)); !digit {
+			run = run[:0]
 		}
-		run++
 	}
 	return false
+}
+
+// spacesDigits reports whether r only groups the digits of a number; text is in NFKC.
+func spacesDigits(r rune) bool {
+	return r == ' ' || r == '-' || unicode.Is(unicode.Cf, r)
 }
 
 // impersonal refuses an identity number in a text that is shown and logged.

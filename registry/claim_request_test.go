@@ -153,9 +153,37 @@ func TestIdentityNumbersAreSeenInTexts(t *testing.T) {
 	for text, want := range map[string]bool{
 		id: true, "K-" + id: true, "追回" + id + "的补贴": true, "9" + id: true, id + "7": true, strings.ToLower(id): true,
 		string(wrong): false, id[:17]: false, "202603100000000001": false, "": false, "追回原因": false,
+		// As people and their spreadsheets write it: grouped, with hyphens, full width.
+		id[:6] + " " + id[6:14] + " " + id[14:]: true, id[:6] + "-" + id[6:14] + "-" + id[14:]: true, "追回" + wide(id) + "的补贴": true,
+		id[:6] + "\u200b" + id[6:]: true, id[:6] + "、" + id[6:]: false, "2026-03-10 2026-03-11 12": false,
 	} {
 		if got := holdsIdentity(text); got != want {
 			t.Errorf("holdsIdentity(%q) = %t", text, got)
 		}
+	}
+}
+
+// wide writes ASCII in full width.
+func wide(s string) string {
+	return strings.Map(func(r rune) rune { return r + '０' - '0' }, s)
+}
+
+func TestAccountNumbersAreSeenInBankTexts(t *testing.T) {
+	for text, want := range map[string]bool{"账户 6222 0012 3456 7890 已销户": true, "账户" + wide("622200123456") + "已销户": true,
+		"账户６２２２－００１２－３４５６已销户": true, "账户已销户，代码 12345678901": false} {
+		if _, bad := bankText("reason", "退票原因", text); (len(bad) > 0) != want {
+			t.Errorf("%s: %+v", text, bad)
+		}
+	}
+}
+
+// Who states a fact is quoted in the decision, which is signed and names nobody.
+func TestSourcesOfFactsNameNobody(t *testing.T) {
+	id := invented.PersonAt(5).Document
+	q := goodRequest()
+	q.Facts = policy.Facts{policy.Insured: {Value: policy.Yes, Source: "社保 " + id, At: time.Unix(1, 0), Reference: "1"}}
+	_, err := q.parse(true)
+	if e := fail.Of(err); e == nil || len(e.Fields) != 1 || e.Fields[0].Code != "personal" || e.Fields[0].Name != "facts.insured" {
+		t.Error(err)
 	}
 }

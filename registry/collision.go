@@ -572,12 +572,3 @@ func (r *Registry) putCollision(tx kv.Tx, by Actor, c Collision) (Collision, err
 	c.LogIndex = s.LogIndex
 	return c, collisions.Put(tx, c)
 }
-
-// collisionsOf are the collisions of a person that the register has, at most
-// claimsMax.
-func collisionsOf(rd kv.Reader, person PersonID) ([]Collision, error) {
-	rng := kv.Prefix(kv.Key(person[:]))
-	rng.Limit = claimsMax
-	out, _, err := collisions.ScanIndex(rd, indexCollisionsByPerson, rng)
-	return out, err
-}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/text/unicode/norm"
+
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
 	"bajigong/registry/policy"
@@ -211,10 +213,10 @@ func (c Claim) giveBack(in PaymentReturn, payout string, line int, by Actor, now
 func bankText(field, zhName, text string) (string, []fail.Field) {
 	text, bad := plainText(field, zhName, text, 200)
 	run := 0
-	for _, r := range text {
+	for _, r := range norm.NFKC.String(text) {
 		if r >= '0' && r <= '9' {
 			run++
-		} else if r != ' ' && r != '-' {
+		} else if !spacesDigits(r) {
 			run = 0
 		}
 		if run == 12 && bad == nil {

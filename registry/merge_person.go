@@ -60,8 +60,6 @@ func comparePersons(a, b PersonID) int { return slices.Compare(a[:], b[:]) }
 
 // identities are the ids that are one person with p after reviewed merges, the
 // survivor first; p alone when there was none.
-func (r *Registry) identities(rd kv.Reader, p PersonID) ([]PersonID, error) { return identities(rd, p) }
-
 func identities(rd kv.Reader, p PersonID) ([]PersonID, error) {
 	m, ok, err := personsMerged.Get(rd, kv.Key(p[:]))
 	if err != nil || !ok {

@@ -179,6 +179,16 @@ func (s *Server) claimBatchResults(c *call) error {
 	if err != nil {
 		return err
 	}
+	release, err := slot(c, s.uploads) // a run's answers are held whole
+	if err != nil {
+		return err
+	}
+	answering := false
+	defer func() {
+		if !answering {
+			release()
+		}
+	}()
 	var lines bytes.Buffer
 	b, err := s.reg.ClaimBatchResults(c.ctx, c.by, id, func(page []byte) error {
 		lines.Write(page)
@@ -190,7 +200,9 @@ func (s *Server) claimBatchResults(c *call) error {
 	if format != "" {
 		return c.batchTable(b, lines.Bytes(), format, s.pages.lang(c.fiber))
 	}
+	answering = true
 	s.streamBatch(c, func(_ context.Context, out *batchWriter) error {
+		defer release()
 		if err := out.value("run", b); err != nil {
 			return err
 		}

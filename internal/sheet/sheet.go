@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -256,7 +257,8 @@ type Column struct {
 // names in the result; s stays as it is. Headers that are missing, stand twice
 // or are not known are all named in one error, sheet_header, with a field each:
 // header_missing, header_twice, header_unknown. Columns without a name and
-// without content are passed over.
+// without content are passed over. A header that looks like a row of data is that
+// of a file without one: nothing of it is repeated in the error.
 func (s *Sheet) Select(columns []Column) (*Sheet, error) {
 	known := map[string]int{} // normalised header → index in columns
 	for i, c := range columns {
@@ -270,6 +272,7 @@ func (s *Sheet) Select(columns []Column) (*Sheet, error) {
 	fault := func(name, code, zh, en string) {
 		fields = append(fields, fail.Field{Name: name, Row: s.HeaderRow, Code: code, ZH: zh, EN: en})
 	}
+	data := slices.ContainsFunc(s.Header, isData)
 	for i, h := range s.Header {
 		form, h := headerForm(h), shorten(h)
 		k, ok := known[form]
@@ -277,6 +280,10 @@ func (s *Sheet) Select(columns []Column) (*Sheet, error) {
 			if !s.emptyColumn(i) {
 				fault(column(i), "header_missing", fmt.Sprintf("%s 列有内容但没有列名", column(i)), fmt.Sprintf("column %s has cells but no name", column(i)))
 			}
+			continue
+		}
+		if !ok && data {
+			fault(column(i), "header_unknown", fmt.Sprintf("%s 列首行不是可识别的列名，首行似为数据，请补上表头", column(i)), fmt.Sprintf("column %s has no known name; its first row looks like data: add a header", column(i)))
 			continue
 		}
 		if !ok {
@@ -316,6 +323,31 @@ func headerError(fields []fail.Field) error {
 	}
 	return fail.New(fail.Invalid, "sheet_header", "the header is not as expected: %s", strings.Join(en, "; ")).
 		In("表头有误：%s", strings.Join(zh, "；")).At(fields...)
+}
+
+// headerMost is how many characters a column's name has at most, and headerDigits
+// how many digits on end, beside spaces and hyphens: fewer than those of any
+// document, telephone or account number.
+const headerMost, headerDigits = 30, 5
+
+// isData reports whether a cell of the header looks like one of a row: what it has
+// may be somebody's.
+func isData(h string) bool {
+	digits, chars := 0, 0
+	for _, r := range norm.NFKC.String(h) {
+		chars++
+		switch {
+		case unicode.IsDigit(r):
+			digits++
+		case r == '-' || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r):
+		default:
+			digits = 0
+		}
+		if digits > headerDigits || chars > headerMost {
+			return true
+		}
+	}
+	return false
 }
 
 // shorten keeps a header that is quoted in an error within bounds.

@@ -238,7 +238,7 @@ func (s *Stream) Next() (Row, []fail.Field, error) {
 func (s *Stream) faults(rec record) (out []fail.Field) {
 	fault := func(i int, code, zh, en string) {
 		name := column(i)
-		if i < len(s.Header) && s.Header[i] != "" {
+		if i < len(s.Header) && s.Header[i] != "" && !isData(s.Header[i]) {
 			name = shorten(s.Header[i])
 		}
 		out = append(out, fail.Field{Name: name, Row: rec.number, Code: code, ZH: zh, EN: en})
