@@ -75,6 +75,7 @@ const (
 	ReadPerson           Action = "read the record of a person"
 	UseClaims            Action = "use claims"
 	ReadClaim            Action = "read a claim"
+	OverseeClaims        Action = "oversee claims" // of all payers of a region: lists by institution, totals, patterns
 	ReadEvents           Action = "read events"
 	CheckRegister        Action = "check the register"
 	FileNorms            Action = "file evaluation norms"      // 评价规范
@@ -128,7 +129,7 @@ func Actions() []Action {
 	return []Action{ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, RunSessions, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals,
 		ReadCertificate, VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere,
 		ManagePosts, FilePosts, ReadPosts, ReadPerson, UseClaims, ReadClaim, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, AnswerInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseInside, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ManageKeyRing, ReportNationally, ReadNational, ConfirmQueryable, CheckLists, PrintCertificate, KeepBlanks, DecideOnBlanks, ReadBlanks, RecordPrints,
-		MergePersons, ReadMerge, ReadCollision, DecideCollisions, ReadReliance, KeepWebhooks, ReadRecoveries}
+		MergePersons, ReadMerge, ReadCollision, DecideCollisions, ReadReliance, KeepWebhooks, ReadRecoveries, OverseeClaims}
 }
 
 // Object is what an action is about. Empty fields belong to nobody.
@@ -175,7 +176,7 @@ func allowed(by Actor, do Action, about Object) bool {
 		switch do {
 		case ManageAccounts, AdmitInstitutions, DecideOnInstitutions, ReadInstitution, ReadSession, ReadCandidates, ApproveSessions, DecideAppeals, ReadCertificate,
 			VoidCertificate, CancelCertificate, SuspendCertificate, ReissueCertificate, RegisterElsewhere, FilePosts, ReadPosts, ReadPerson, ReadEvents, CheckRegister, FileNorms, DecideOnNorms, ReadReview, ConductReview, DrawInspections, ReadInspection, ApplyForFiling, KeepFilings, SuspendSites, RunCases, ReadCase, AnswerCase, KeepCredit, AnswerAssessment, KeepTaskLists, KeepIntegrity, ReadStatistics, ManageExaminers, ManageExamStaff, ReadExaminer, NameExaminer, RecordTies, ArrangeSessions, SuperviseOutside, ApproveCorrection, ChangeInMass, ReadMassChange, ImportPast, ReportNationally, ReadNational, ConfirmQueryable, CheckLists, PrintCertificate, DecideOnBlanks, ReadBlanks,
-			MergePersons, ReadMerge, ReadCollision, DecideCollisions, ReadRecoveries:
+			MergePersons, ReadMerge, ReadCollision, DecideCollisions, ReadRecoveries, OverseeClaims:
 			return true
 		}
 	}
@@ -193,7 +194,7 @@ func allowed(by Actor, do Action, about Object) bool {
 	}
 	if by.has(RoleAuditor) && governs(by.Region, about.Region) {
 		switch do {
-		case ReadInstitution, ReadSession, ReadCertificate, ReadClaim, ReadEvents, CheckRegister, ReadReview, ReadInspection, ReadCase, ReadStatistics, ReadExaminer, ReadMassChange, ReadNational, CheckLists, ReadBlanks, ReadMerge, ReadCollision, ReadRecoveries:
+		case ReadInstitution, ReadSession, ReadCertificate, ReadClaim, ReadEvents, CheckRegister, ReadReview, ReadInspection, ReadCase, ReadStatistics, ReadExaminer, ReadMassChange, ReadNational, CheckLists, ReadBlanks, ReadMerge, ReadCollision, ReadRecoveries, OverseeClaims:
 			return true
 		}
 	}

@@ -27,7 +27,7 @@ func TestMay(t *testing.T) {
 			"answer an assessment, keep task lists for subsidised work, keep integrity files of persons, read statistics, manage examiners, manage exam staff, read an examiner, see who an examiner is, " +
 			"record what an examiner avoids, arrange sessions, report as external supervisor, approve a correction, change certificates in mass, read a mass change, import the past, report to the national query, " +
 			"read reports to the national query, record that certificates can be queried, check lists of certificates, print a certificate, decide on blank certificates, read blank certificates, merge persons of the register, read a merge of persons, " +
-			"read a collision of claims, decide on collisions of claims, read recoveries",
+			"read a collision of claims, decide on collisions of claims, read recoveries, oversee claims",
 		RoleInstitution: "read an institution, run sessions, read a session, read who is on a roster, decide appeals, read a certificate, cancel a certificate, reissue a certificate, " +
 			"register a certificate from elsewhere, manage posts and apprentices, read posts, file evaluation norms, read an inspection, answer an inspection, apply for a filing, read a case, " +
 			"answer in a case, answer an assessment, manage exam staff, read an examiner, see who an examiner is, record what an examiner avoids, arrange sessions, report as internal supervisor, " +
@@ -36,7 +36,7 @@ func TestMay(t *testing.T) {
 		RolePayer: "use claims, read a claim, read a collision of claims, read what changed under claims, keep webhooks, read recoveries",
 		RoleAuditor: "read an institution, read a session, read a certificate, read a claim, read events, check the register, read a review, read an inspection, " +
 			"read a case, read statistics, read an examiner, read a mass change, read reports to the national query, check lists of certificates, read blank certificates, read a merge of persons, " +
-			"read a collision of claims, read recoveries",
+			"read a collision of claims, read recoveries, oversee claims",
 		RoleEmployer: "check lists of certificates",
 		RoleOperator: "manage accounts, admit institutions, decide on institutions, read an institution, read a session, read a certificate, read events, check the register, " +
 			"apply for a filing, keep filings, suspend sites, read a case, read statistics, import the past, manage the key ring, merge persons of the register, read a merge of persons",

@@ -57,7 +57,8 @@ const CheckMaxProblems = 1000
 //  13. who is one person with whom, at every entry of the log, is what the merges
 //     that stood then lead to; merges and collisions have come to their states by
 //     steps of two accounts
-//  14. every claim on a certificate that was voided, cancelled, suspended or resumed
+//  14. the totals of claims are those of the claims
+//  15. every claim on a certificate that was voided, cancelled, suspended or resumed
 //     while it held money or a reservation has one entry about it in its payer's feed
 func (r *Registry) Check(ctx context.Context, by Actor, progress func(part string)) (CheckReport, error) {
 	if err := may(by, CheckRegister, Object{Region: r.cfg.Region}); err != nil {
@@ -74,7 +75,7 @@ func (r *Registry) Check(ctx context.Context, by Actor, progress func(part strin
 		run  func() error
 	}{
 		{"indexes", c.indexes}, {"certificates", c.certificates}, {"status lists", c.strayBits}, {"published status lists", c.statusLists},
-		{"sealed blocks", c.sealed}, {"sealed records", c.sealedRecords}, {"claims", c.claims}, {"files of claims", c.claimBatches}, {"merges and collisions", c.merges}, {"cases", c.cases}, {"audit log", c.log}, {"credit", c.credit},
+		{"sealed blocks", c.sealed}, {"sealed records", c.sealedRecords}, {"claims", c.claims}, {"totals of claims", func() error { return checkClaimTotals(c.rd, c.say) }}, {"files of claims", c.claimBatches}, {"merges and collisions", c.merges}, {"cases", c.cases}, {"audit log", c.log}, {"credit", c.credit},
 		{"statistics", c.statistics}, {"national query", c.national}, {"blank certificates", c.blanks}, {"reliance", c.reliance}, {"webhooks", c.webhooks},
 	}
 	for _, part := range parts {
@@ -109,7 +110,7 @@ func (c *check) say(problem string) { c.problem("%s", problem) }
 func (c *check) indexes() error {
 	for _, table := range []func(kv.Reader, func(string)) error{
 		accounts.Check, apiKeys.Check, institutions.Check, filings.Check, decisions.Check, occupations.Check, sessions.Check,
-		candidates.Check, roster.Check, appeals.Check, batches.Check, certificates.Check, versions.Check, appointments.Check, apprentices.Check, claims.Check, payouts.Check, payoutPages.Check, laws.Check, requests.Check, norms.Check, signDays.Check, signPeople.Check, reviews.Check, examDays.Check, draws.Check, drawPopulations.Check, inspections.Check, applications.Check, caseRecords.Check, publications.Check, creditEvents.Check, creditSums.Check, creditReviews.Check, stars.Check, taskLists.Check, taskEntries.Check, integrityFiles.Check, examinerCards.Check, examinerTies.Check, arrangements.Check, arrangementsPast.Check, supervisionReports.Check, massChanges.Check, correctionRequests.Check, pastRuns.Check, pastPages.Check, nationalUploads.Check, nationalFiles.Check, nationalRows.Check, publishedStatuses.Check, leases.Check, askedRecords.Check, signIns.Check, sessionPhotos.Check, blankRuns.Check, blankStocks.Check, blankUses.Check, blankApplications.Check, destructions.Check, stocktakings.Check, prints.Check, printed.Check, printJobs.Check, handouts.Check, claimBatches.Check, claimBatchPages.Check, collisions.Check, merges.Check, personsMerged.Check, reliances.Check, relianceDues.Check, relianceReaders.Check, storedWebhooks.Check, deliveries.Check,
+		candidates.Check, roster.Check, appeals.Check, batches.Check, certificates.Check, versions.Check, appointments.Check, apprentices.Check, claims.Check, claimTotals.Check, payouts.Check, payoutPages.Check, laws.Check, requests.Check, norms.Check, signDays.Check, signPeople.Check, reviews.Check, examDays.Check, draws.Check, drawPopulations.Check, inspections.Check, applications.Check, caseRecords.Check, publications.Check, creditEvents.Check, creditSums.Check, creditReviews.Check, stars.Check, taskLists.Check, taskEntries.Check, integrityFiles.Check, examinerCards.Check, examinerTies.Check, arrangements.Check, arrangementsPast.Check, supervisionReports.Check, massChanges.Check, correctionRequests.Check, pastRuns.Check, pastPages.Check, nationalUploads.Check, nationalFiles.Check, nationalRows.Check, publishedStatuses.Check, leases.Check, askedRecords.Check, signIns.Check, sessionPhotos.Check, blankRuns.Check, blankStocks.Check, blankUses.Check, blankApplications.Check, destructions.Check, stocktakings.Check, prints.Check, printed.Check, printJobs.Check, handouts.Check, claimBatches.Check, claimBatchPages.Check, collisions.Check, merges.Check, personsMerged.Check, reliances.Check, relianceDues.Check, relianceReaders.Check, storedWebhooks.Check, deliveries.Check,
 	} {
 		if err := table(c.rd, c.say); err != nil {
 			return err

@@ -75,6 +75,9 @@ type Claim struct {
 	Advance  policy.Fen       `json:"advance_most_fen,omitempty"`
 	Channel  policy.Channel   `json:"channel,omitempty"` // empty: by the system
 	Imported *ImportedPayment `json:"imported,omitempty"`
+	// Institution issued the certificate; empty without one, or when it is not in
+	// this register.
+	Institution string `json:"institution,omitempty"`
 
 	// Steps are all that happened since, each with its entry of the log; what
 	// stands above in State, Expires, Release, Payment, Refund and Recovery, and
@@ -346,6 +349,9 @@ func (r *Registry) putStep(tx kv.Tx, by Actor, c Claim) (Claim, error) {
 		return c, err
 	}
 	if c, err = c.logged(index); err != nil {
+		return c, err
+	}
+	if err := countClaims(tx, c); err != nil {
 		return c, err
 	}
 	if err := claims.Put(tx, c); err != nil {

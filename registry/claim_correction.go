@@ -172,6 +172,9 @@ func (r *Registry) onCorrection(ctx context.Context, by Actor, id string, kind E
 				x.Ended = index
 			}
 		}
+		if err := countClaims(tx, c); err != nil {
+			return err
+		}
 		if err := claims.Put(tx, c); err != nil {
 			return err
 		}

@@ -59,6 +59,9 @@ type ClaimFilter struct {
 	State policy.State   // as of the answer; empty: any
 	From  standards.Date // first and last day of the reservation, in Asia/Shanghai
 	To    standards.Date
+	// Institution issued the certificates. Then the claims are those of all payers
+	// whose region the caller oversees, unless Payer names one.
+	Institution string
 }
 
 // Claims is one page of a payer's own claims, by reference.
@@ -90,6 +93,9 @@ func (r *Registry) Claims(ctx context.Context, by Actor, page Page) (out []Claim
 func (r *Registry) ClaimsWhere(ctx context.Context, by Actor, f ClaimFilter, page Page) (out []ClaimView, next string, err error) {
 	if f.State != "" && f.State != StateRefused && f.State.Name() == (policy.Text{}) {
 		return nil, "", badFilter("state", "没有该状态", "there is no such state")
+	}
+	if f.Institution != "" {
+		return r.claimsOfInstitution(ctx, by, f, page)
 	}
 	rng := func(payer string) kv.Range {
 		rng := kv.Prefix(kv.Key(payer))

@@ -108,9 +108,15 @@ func (r *Registry) claimant(rd kv.Reader, q claimQuery) (person PersonID, held [
 // a post or an apprenticeship. Who is known by a document alone is known by every
 // name: what is not public yet says nothing.
 func (r *Registry) knownAs(rd kv.Reader, person PersonID, held []holding, name string) (bool, error) {
+	same, named, err := r.namedAs(rd, person, held, name)
+	return same || err == nil && !named, err
+}
+
+// namedAs reports whether a person is known by this name, and whether by any.
+func (r *Registry) namedAs(rd kv.Reader, person PersonID, held []holding, name string) (same, named bool, err error) {
 	ids, err := identities(rd, person)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	var places []sealedPlace
 	for _, id := range ids {
@@ -121,14 +127,14 @@ func (r *Registry) knownAs(rd kv.Reader, person PersonID, held []holding, name s
 	}
 	posts, err := appointmentsOf(rd, person)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	for _, a := range posts {
 		places = append(places, sealedAppointment(a.ID))
 	}
 	learning, err := apprenticeshipsOf(rd, person)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	for _, a := range learning {
 		places = append(places, sealedApprentice(a.ID))
@@ -139,23 +145,22 @@ func (r *Registry) knownAs(rd kv.Reader, person PersonID, held []holding, name s
 	}
 	blocks, err := rd.GetMany(tableSealed, keys)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
-	named := false
 	for i, block := range blocks {
 		if block == nil {
 			continue
 		}
 		var p Paper
 		if err := r.vault.openValue(places[i], block, &p); err != nil {
-			return false, err
+			return false, false, err
 		}
 		if p.sameName(name) {
-			return true, nil
+			return true, true, nil
 		}
 		named = true
 	}
-	return !named, nil
+	return false, named, nil
 }
 
 // holderOf is the person that a claim is recorded under. For one without a

@@ -68,6 +68,7 @@ const (
 	ClaimPartPaid        EventKind = "claim_part_paid"
 	ClaimReturned        EventKind = "claim_returned" // 退票
 	ClaimWithdrawn       EventKind = "claim_withdrawn"
+	PersonLookedUp       EventKind = "person_looked_up" // at the counter, by a payer
 	ClaimRecovery        EventKind = "claim_recovery_opened"
 	ClaimCorrectionAsked EventKind = "claim_correction_proposed"
 	ClaimCorrectionEnded EventKind = "claim_correction_ended" // rejected or withdrawn

@@ -446,6 +446,7 @@ func (j *judgedPaid) complete(c *Certificate, own bool) bool {
 	case c != nil:
 		claim.Occupation, claim.Trade, claim.Level, claim.Issued, claim.CertificateVersion = c.Occupation, claimTrade(*c), c.Level, c.Issued, c.Versions
 		claim.Edition = c.edition()
+		claim.Institution = c.Institution
 		return true
 	case claim.Occupation == "" || claim.Level == 0:
 		j.say("subject_missing", "系统中没有该证书，请填写职业和等级", "the register has no such certificate; say occupation and level", "职业名称")
@@ -636,6 +637,9 @@ func (p *paymentImport) put(tx kv.Tx, run PastRun, all []judgedPaid, ids []strin
 		pay := *c.Payment
 		pay.At, pay.By, pay.LogIndex = tx.Now(), p.by.Account, index
 		c.Person, c.Seq, c.LogIndex, c.Payment = people[i], int(seq), index, &pay
+	}
+	if err := countClaims(tx, made...); err != nil {
+		return nil, err
 	}
 	return made, claims.PutMany(tx, made)
 }

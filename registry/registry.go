@@ -109,7 +109,8 @@ func Migrations() []kv.Migration {
 		{Name: "batches to report to the national query", Step: batchesToReport},
 		{Name: "history of status lists", Step: statusHistories},
 		{Name: "reliance feeds begin", Step: relianceBegins},
-		{Name: "claims that something is to be done about", Step: claimsInFull}}
+		{Name: "claims that something is to be done about", Step: claimsInFull},
+		{Name: "claims counted", Step: claimsCounted}}
 }
 
 // Config returns what the registry was made with.

@@ -141,6 +141,9 @@ func (r *Registry) recordClaim(tx kv.Tx, by Actor, d decided, c Claim) (Claim, e
 		return c, err
 	}
 	setCounter(tx, counterClaims(c.Person), seq+1)
+	if err := countClaims(tx, c); err != nil {
+		return c, err
+	}
 	if err := claims.Put(tx, c); err != nil {
 		return c, err
 	}
@@ -163,7 +166,7 @@ func (c Claim) fill(d decided, seq int, basis []byte) Claim {
 	cert, decision := claimed(d.certificate, d.certificate.Status, d.basis.Received), d.basis.Decision
 	c.Person, c.Seq, c.Basis = d.person, seq, basis
 	c.Policy, c.PolicyVersion, c.PolicyDigest, c.Fund = d.policy.ID, d.policy.Version, d.policy.Digest, d.policy.Fund
-	c.Certificate, c.CertificateVersion = cert.Number, d.certificate.Versions
+	c.Certificate, c.CertificateVersion, c.Institution = cert.Number, d.certificate.Versions, d.certificate.Institution
 	c.Occupation, c.Edition, c.Trade, c.Level = cert.Occupation, cert.Edition, cert.Trade, cert.Level
 	c.Outcome, c.Reasons, c.Amount = decision.Outcome, reasonsOf(decision), decision.Amount
 	c.OnceKey, c.Year = decision.OnceKey, decision.Year

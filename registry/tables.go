@@ -53,6 +53,7 @@ import (
 //	appointments             id                               Appointment
 //	apprentices              id                               Apprentice
 //	claims                   person, seq                      Claim
+//	claim_totals             region, policy, year, payer      ClaimTotal; an empty payer is the sum of the region
 //	laws                     digest                           Law
 //	payouts                  id                               Payout
 //	payout_pages             payout, page                     payoutLines, a hundred
@@ -149,6 +150,7 @@ const (
 	tableAppointments     kv.Table = "appointments"
 	tableApprentices      kv.Table = "apprentices"
 	tableClaims           kv.Table = "claims"
+	tableClaimTotals      kv.Table = "claim_totals"
 	tableLaws             kv.Table = "laws"
 	tablePayouts          kv.Table = "payouts"
 	tablePayoutPages      kv.Table = "payout_pages"
@@ -238,6 +240,7 @@ const (
 	indexClaimsByCertificate       kv.Table = "claims_by_certificate"       // number, id
 	indexClaimBatchesByPayer       kv.Table = "claim_batches_by_payer"      // payer, started, id
 	indexClaimBatchesByExpiry      kv.Table = "claim_batches_by_expiry"     // expires, id: while the answers are there
+	indexClaimsByInstitution       kv.Table = "claims_by_institution"       // institution of the certificate, reserved, id
 	indexClaimsByPayer             kv.Table = "claims_by_payer"             // payer, reserved, id
 	indexClaimsOpen                kv.Table = "claims_open"                 // payer, class, moment, id: reserved, to be paid, or owed
 	indexClaimsByPayout            kv.Table = "claims_by_payout"            // payout, line, id
@@ -485,6 +488,10 @@ var (
 		Table: tablePayoutPages,
 		Key:   func(p payoutLines) []byte { return kv.Key(p.Payout, uint64(p.Page)) },
 	}
+	claimTotals = kv.Records[ClaimTotal]{
+		Table: tableClaimTotals,
+		Key:   func(t ClaimTotal) []byte { return kv.Key(t.Region, t.Policy, uint64(t.Year), t.Payer) },
+	}
 	claims = kv.Records[Claim]{
 		Table: tableClaims,
 		Key:   func(c Claim) []byte { return kv.Key(c.Person[:], uint64(c.Seq)) },
@@ -498,6 +505,12 @@ var (
 				return [][]byte{kv.Key(c.Certificate, c.ID)}
 			}},
 			{Table: indexClaimsByPayer, Keys: func(c Claim) [][]byte { return [][]byte{kv.Key(c.Payer, uint64(c.Reserved.Unix()), c.ID)} }},
+			{Table: indexClaimsByInstitution, Keys: func(c Claim) [][]byte {
+				if c.Institution == "" {
+					return nil
+				}
+				return [][]byte{kv.Key(c.Institution, uint64(c.Reserved.Unix()), c.ID)}
+			}},
 			{Table: indexClaimsOpen, Keys: openClaimKeys},
 			{Table: indexClaimsByPayout, Keys: payoutClaimKeys},
 		},

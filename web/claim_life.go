@@ -133,6 +133,7 @@ var claimFilters = []parameter{
 	{Name: "state", Description: "state as of the answer; a page may then be shorter than its limit, or empty, and not the last", Enum: claimStates()},
 	{Name: "from", Description: "first day of the reservation"}, {Name: "to", Description: "last day of the reservation"},
 	{Name: "payer", Description: "the caller's own when absent; an auditor names one"},
+	{Name: "institution", Description: "id of who issued the certificates: the claims of all payers, for auditors and the authority of their region"},
 }
 
 func claimStates() (out []string) {
@@ -147,6 +148,9 @@ func claimStates() (out []string) {
 // claimFilter reads them; any is false when the list is not narrowed.
 func (c *call) claimFilter() (f registry.ClaimFilter, any bool, err error) {
 	if f.Payer, err = c.query("payer"); err != nil {
+		return f, false, err
+	}
+	if f.Institution, err = c.query("institution"); err != nil {
 		return f, false, err
 	}
 	state, err := c.query("state")

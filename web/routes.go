@@ -107,7 +107,7 @@ var (
 
 // routes is the table. Its order is that of the document.
 func routes() []route {
-	return slices.Concat(pageRoutes(), publicRoutes(), trustRoutes(), authorityRoutes(), sessionRoutes(), relianceRoutes(), sameRoutes(), stockRoutes(), printRoutes(), matchRoutes(), signInRoutes(), listRoutes(), correctionRoutes(), massRoutes(), examinerRoutes(), creditRoutes(), caseRoutes(), filingRoutes(), signRoutes(), normRoutes(), postRoutes(), certificateRoutes(), nationalRoutes(), claimBatchRoutes(), claimLifeRoutes(), claimRoutes(), operatorRoutes())
+	return slices.Concat(pageRoutes(), publicRoutes(), trustRoutes(), authorityRoutes(), sessionRoutes(), relianceRoutes(), sameRoutes(), stockRoutes(), printRoutes(), matchRoutes(), signInRoutes(), listRoutes(), correctionRoutes(), massRoutes(), examinerRoutes(), creditRoutes(), caseRoutes(), filingRoutes(), signRoutes(), normRoutes(), postRoutes(), certificateRoutes(), nationalRoutes(), claimBatchRoutes(), claimLifeRoutes(), counterRoutes(), claimRoutes(), operatorRoutes())
 }
 
 func pageRoutes() []route {

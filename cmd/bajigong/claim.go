@@ -32,6 +32,8 @@ func claimCommand(w world) *cobra.Command {
   release   解除锁定
   refund    追回
   show      查看一笔申领
+  overview  窗口查询：某人在本地可申领哪些补贴
+  notice    一次性告知单（可打印的 HTML）
 
 退出码：0 可以发放（已锁定、已记录）；1 不予发放，或须补充材料；3 申领信息有误。
 缺少外部事实（参保、在职等）时答复“待补充”，不会按不符处理。
@@ -47,7 +49,7 @@ request has mistakes. Other payers' claims show as a date and a reason only.`,
 	}
 	server.add(cmd.PersistentFlags(), w)
 	return group(cmd, append([]*cobra.Command{claimCheck(w, &server), claimCheckBatch(w, &server), claimReserve(w, &server), claimConfirm(w, &server),
-		claimRelease(w, &server), claimRefundParts(w, &server), claimShow(w, &server)}, claimLifeCommands(w, &server)...)...)
+		claimRelease(w, &server), claimRefundParts(w, &server), claimShow(w, &server), claimOverview(w, &server), claimNotice(w, &server)}, claimLifeCommands(w, &server)...)...)
 }
 
 const claimsPath = "/api/v1/claims"
