@@ -19,7 +19,7 @@ var imports = map[string][]string{
 	"evaluators":              {"bajigong/internal/form", "bajigong/standards", "bajigong/internal/fail"},
 	"internal/rulefile":       {"bajigong/internal/fail", "github.com/goccy/go-yaml"},
 	"standards/eligibility":   {"bajigong/standards", "bajigong/internal/rulefile", "bajigong/internal/fail"},
-	"standards/sameness":      {"bajigong/standards", "bajigong/internal/rulefile"},
+	"standards/sameness":      {"bajigong/standards", "bajigong/internal/rulefile", "bajigong/internal/fail"},
 	"evaluators/course":       {"bajigong/standards", "bajigong/evaluators", "bajigong/internal/rulefile", "bajigong/internal/fail"},
 	"evaluators/examiners":    {"bajigong/internal/form", "bajigong/standards", "bajigong/evaluators", "bajigong/internal/rulefile", "bajigong/internal/fail"},
 	"evaluators/credit":       {"bajigong/standards", "bajigong/evaluators", "bajigong/internal/rulefile", "bajigong/internal/fail"},

@@ -39,16 +39,24 @@ func lawOfPolicy(p policy.Policy) Law {
 	return Law{Digest: p.Digest, Kind: LawPolicy, ID: p.ID, Version: p.Version, Text: p.Source}
 }
 
-// recordLaws keeps the texts by which d was decided.
-func (r *Registry) recordLaws(tx kv.Tx, by Actor, d decided) error {
-	if err := r.recordLaw(tx, by, lawOfPolicy(d.policy)); err != nil {
-		return err
+// recordLaws keeps the texts by which d was decided, and answers their digests.
+// A text that this process has seen committed is there for ever, and is not read
+// again for every claim; the caller says so when its Update has ended.
+func (r *Registry) recordLaws(tx kv.Tx, by Actor, d decided) (kept []string, err error) {
+	if _, known := r.laws.Load(d.policy.Digest); !known {
+		if err := r.recordLaw(tx, by, lawOfPolicy(d.policy)); err != nil {
+			return nil, err
+		}
+		kept = append(kept, d.policy.Digest)
 	}
 	same, ok := d.sameness.(sameJobs)
 	if !ok {
-		return nil // none, or one that the program was given and that has no text
+		return kept, nil // none, or one that the program was given and that has no text
 	}
-	return r.recordLaw(tx, by, Law{Digest: same.Digest(), Kind: LawSameness, ID: string(LawSameness), Text: same.table.Text()})
+	if _, known := r.laws.Load(same.Digest()); known {
+		return kept, nil
+	}
+	return append(kept, same.Digest()), r.recordLaw(tx, by, Law{Digest: same.Digest(), Kind: LawSameness, ID: string(LawSameness), Text: same.table.Text()})
 }
 
 // lawRecorded is the detail of the event of a new law.

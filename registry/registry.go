@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"time"
 
 	"bajigong/credentials"
@@ -67,6 +68,7 @@ type Registry struct {
 	rand      *randomness
 	starter   standards.Catalogue
 	same      sameTables
+	laws      sync.Map // digests of laws that this process has seen committed
 	log       *slog.Logger
 	signer    *auditlog.Signer
 	publisher *auditlog.Publisher

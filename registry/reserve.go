@@ -37,8 +37,9 @@ func (r *Registry) ReserveClaim(ctx context.Context, by Actor, req ClaimRequest)
 	}
 	id, salt, fresh := r.rand.id("c"), r.rand.salt(), r.rand.person()
 	var out ClaimAnswer
+	var kept []string
 	err = r.db.Update(ctx, func(tx kv.Tx) error {
-		out = ClaimAnswer{}
+		out, kept = ClaimAnswer{}, nil
 		if err := may(by, UseClaims, Object{Payer: by.Organisation, Region: by.Region}); err != nil {
 			return err
 		}
@@ -71,10 +72,14 @@ func (r *Registry) ReserveClaim(ctx context.Context, by Actor, req ClaimRequest)
 		}
 		view := c.View(tx.Now())
 		out.Claim = &view
-		return r.recordLaws(tx, by, d)
+		kept, err = r.recordLaws(tx, by, d)
+		return err
 	})
 	if err != nil {
 		return ClaimAnswer{}, fmt.Errorf("reserve claim: %w", err)
+	}
+	for _, digest := range kept {
+		r.laws.Store(digest, nil)
 	}
 	return out, nil
 }

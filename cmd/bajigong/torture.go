@@ -33,11 +33,12 @@ func tortureCommand(w world) *cobra.Command {
 It makes a register of its own and never touches another one.
 
   bajigong torture kill --runs 100 --seed 7       进程被 SIGKILL（bbolt 或 --store postgres://…）
-  bajigong torture powercut --cuts 200 --seed 7   断电：由 strace 记录写盘与 fdatasync 后重建存储文件`,
+  bajigong torture powercut --cuts 200 --seed 7   断电：由 strace 记录写盘与 fdatasync 后重建存储文件
+  bajigong torture race --seed 7 --for 2m         三家经办机构争锁同一批人的补贴，按独立模型核对`,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(tortureKillCommand(w), torturePowercutCommand(w), tortureWorkCommand(w), tortureVerifyCommand(w))
+	cmd.AddCommand(tortureKillCommand(w), torturePowercutCommand(w), tortureRaceCommand(w), tortureWorkCommand(w), tortureVerifyCommand(w))
 	return cmd
 }
 

@@ -42,10 +42,10 @@ func (s Set) whyNot(p Policy, q Query, chosen Policy) Text {
 	if newest, err := s.Policy(p.ID, 0); err == nil && newest.Version != p.Version {
 		return textf("已由第 %d 版取代；按本版决定的申领仍依本版", newest.Version)("version %d has taken its place; claims decided by this one keep to it", newest.Version)
 	}
-	why, applies := p.applies(q)
+	applies := p.applies(q)
 	switch {
-	case !applies:
-		return why
+	case applies != appliesYes:
+		return p.whyNot(applies)
 	case p.Region != chosen.Region:
 		return textf("更近的区划 %s 有政策 %s", chosen.Region, chosen.ID)("the nearer region %s has %s", chosen.Region, chosen.ID)
 	case p.Sample && !chosen.Sample:

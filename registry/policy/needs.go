@@ -40,11 +40,12 @@ func (s Set) Funds(q Query) ([]Fund, error) {
 	}
 	var out []Fund
 	for _, r := range chain {
-		for _, p := range s.current() {
-			if q.Fund = p.Fund; p.Region != r.Code || slices.Contains(out, p.Fund) {
+		for i := range s.policies {
+			p := &s.policies[i]
+			if q.Fund = p.Fund; p.Region != r.Code || !s.newest(i) || slices.Contains(out, p.Fund) {
 				continue
 			}
-			if _, applies := p.applies(q); applies {
+			if p.applies(q) == appliesYes {
 				out = append(out, p.Fund)
 			}
 		}

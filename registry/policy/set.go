@@ -134,12 +134,17 @@ func overlap(a, b Effective) bool {
 // current returns the newest version of each policy.
 func (s Set) current() []Policy {
 	var out []Policy
-	for i, p := range s.policies {
-		if i+1 == len(s.policies) || s.policies[i+1].ID != p.ID {
-			out = append(out, p)
+	for i := range s.policies {
+		if s.newest(i) {
+			out = append(out, s.policies[i])
 		}
 	}
 	return out
+}
+
+// newest reports whether no later version of the policy at i is in the set.
+func (s Set) newest(i int) bool {
+	return i+1 == len(s.policies) || s.policies[i+1].ID != s.policies[i].ID
 }
 
 // Official returns the set without sample policies. A register that decides
@@ -155,12 +160,13 @@ func (s Set) Policies() []Policy { return slices.Clone(s.policies) }
 // fail.NotFound "policy_not_found".
 func (s Set) Policy(id string, version int) (Policy, error) {
 	var known []string
-	for _, p := range slices.Backward(s.policies) {
+	for i := len(s.policies) - 1; i >= 0; i-- { // in place: a policy is large, and every claim asks
+		p := &s.policies[i]
 		if p.ID != id {
 			continue
 		}
 		if version == 0 || p.Version == version {
-			return p, nil
+			return *p, nil
 		}
 		known = append(known, p.String())
 	}
@@ -210,7 +216,7 @@ type Query struct {
 	Subject  SubjectKind    // what the claim is for; zero: a certificate
 }
 
-func (q Query) on(p Policy) standards.Date {
+func (q Query) on(p *Policy) standards.Date {
 	if p.DecidedBy == ByIssue && q.Issued != "" {
 		return q.Issued
 	}
@@ -236,49 +242,88 @@ func (s Set) Select(q Query) (Policy, error) {
 	if err != nil {
 		return Policy{}, err
 	}
-	current := s.current()
-	var names []string
-	var zh, en []string
 	for _, r := range chain {
-		names = append(names, r.Code+" "+r.Name)
-		var best Policy
-		for _, p := range current {
-			if p.Region != r.Code {
+		var best *Policy
+		for i := range s.policies {
+			p := &s.policies[i]
+			if p.Region != r.Code || !s.newest(i) || p.applies(q) != appliesYes {
 				continue
 			}
-			if why, applies := p.applies(q); !applies {
-				zh, en = append(zh, why.ZH), append(en, why.EN)
-			} else if best.ID == "" || best.Sample && !p.Sample || best.Sample == p.Sample && p.Effective.From > best.Effective.From {
+			if best == nil || best.Sample && !p.Sample || best.Sample == p.Sample && p.Effective.From > best.Effective.From {
 				best = p
 			}
 		}
-		if best.ID != "" {
-			return best, nil
+		if best != nil {
+			return *best, nil
+		}
+	}
+	return Policy{}, s.noPolicy(q, chain)
+}
+
+// noPolicy says of every policy that was looked at why it does not apply.
+func (s Set) noPolicy(q Query, chain []Region) error {
+	var names, zh, en []string
+	for _, r := range chain {
+		names = append(names, r.Code+" "+r.Name)
+		for i := range s.policies {
+			if p := &s.policies[i]; p.Region == r.Code && s.newest(i) {
+				why := p.whyNot(p.applies(q))
+				zh, en = append(zh, why.ZH), append(en, why.EN)
+			}
 		}
 	}
 	if zh == nil {
 		zh, en = []string{"上述区划均无政策"}, []string{"none of these regions has a policy"}
 	}
 	path := strings.Join(names, " → ")
-	return Policy{}, fail.New(fail.NotFound, "no_policy", "no policy for %s on %s in %s: %s", q.Fund, q.Received, path, strings.Join(en, "; ")).
+	return fail.New(fail.NotFound, "no_policy", "no policy for %s on %s in %s: %s", q.Fund, q.Received, path, strings.Join(en, "; ")).
 		In("%s在 %s 没有适用的政策（%s）：%s", q.Fund.Name().ZH, q.Received, path, strings.Join(zh, "；"))
 }
 
-func (p Policy) applies(q Query) (Text, bool) {
-	on, e := q.on(p), p.Effective
+// applying is whether a policy decides a claim, or the first thing that is against it.
+type applying int
+
+const (
+	appliesYes applying = iota
+	otherFund
+	isFramework
+	otherSubject
+	tooEarly
+	tooLate
+)
+
+func (p *Policy) applies(q Query) applying {
+	on, e := q.on(p), &p.Effective
 	switch {
 	case p.Fund != q.Fund:
-		return textf("%s 适用于%s", p.ID, p.Fund.Name().ZH)("%s is for %s", p.ID, p.Fund), false
+		return otherFund
 	case p.Framework:
-		return textf("%s 为框架性政策，不直接适用", p.ID)("%s is a framework and decides no claim", p.ID), false
+		return isFramework
 	case p.SubjectOf() != q.Subject:
-		return textf("%s 的申领事项为%s", p.ID, p.SubjectOf().Name().ZH)("%s is for %s", p.ID, p.SubjectOf().Name().EN), false
+		return otherSubject
 	case on < e.From:
-		return textf("%s 自%s起执行", p.ID, e.From.Chinese())("%s is in force from %s", p.ID, e.From), false
+		return tooEarly
 	case e.End == EndKnown && on > e.Until:
-		return textf("%s 执行至%s", p.ID, e.Until.Chinese())("%s was in force until %s", p.ID, e.Until), false
+		return tooLate
 	}
-	return Text{}, true
+	return appliesYes
+}
+
+func (p *Policy) whyNot(a applying) Text {
+	e := &p.Effective
+	switch a {
+	case otherFund:
+		return textf("%s 适用于%s", p.ID, p.Fund.Name().ZH)("%s is for %s", p.ID, p.Fund)
+	case isFramework:
+		return textf("%s 为框架性政策，不直接适用", p.ID)("%s is a framework and decides no claim", p.ID)
+	case otherSubject:
+		return textf("%s 的申领事项为%s", p.ID, p.SubjectOf().Name().ZH)("%s is for %s", p.ID, p.SubjectOf().Name().EN)
+	case tooEarly:
+		return textf("%s 自%s起执行", p.ID, e.From.Chinese())("%s is in force from %s", p.ID, e.From)
+	case tooLate:
+		return textf("%s 执行至%s", p.ID, e.Until.Chinese())("%s was in force until %s", p.ID, e.Until)
+	}
+	return Text{}
 }
 
 // Regions returns the table of regions by code.
