@@ -252,6 +252,9 @@ func plainText(field, zhName, text string, most int) (string, []fail.Field) {
 // eighteen characters with a region, a date of birth and a right check digit, also
 // when they are in full width or grouped by spaces or hyphens.
 func holdsIdentity(text string) bool {
+	if !maybeDigits(text, 17) {
+		return false
+	}
 	var run []byte // the last digits
 	for _, r := range norm.NFKC.String(text) {
 		if spacesDigits(r) {
@@ -268,6 +271,21 @@ func holdsIdentity(text string) bool {
 		}
 	}
 	return false
+}
+
+// maybeDigits reports whether NFKC of a text may have n digits. It is quick, since
+// almost no text does: a numeral or symbol becomes at most three digits.
+func maybeDigits(text string, n int) bool {
+	most := 0
+	for _, r := range text {
+		switch {
+		case r >= '0' && r <= '9':
+			most++
+		case r >= 0x80 && (unicode.IsNumber(r) || unicode.Is(unicode.So, r)):
+			most += 3
+		}
+	}
+	return most >= n
 }
 
 // spacesDigits reports whether r only groups the digits of a number; text is in NFKC.
