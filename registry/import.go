@@ -3,12 +3,14 @@ package registry
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
+	"bajigong/internal/sheet"
 	"bajigong/standards"
 )
 
@@ -346,4 +348,75 @@ func (n pastNames) find(name, code string) (standards.Occupation, []fail.Field) 
 			fmt.Sprintf("%d occupations have this name; add a column 职业编码 with the code", len(codes)))
 	}
 	return n.byCode[codes[0]], nil
+}
+
+// openPast begins to read the file of an import, from its beginning.
+func (f PastFile) openPast(columns []sheet.Column) (*sheet.Stream, error) {
+	if _, err := f.File.Seek(0, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("read the file: %w", err)
+	}
+	return sheet.OpenStream(f.File, sheet.Limits{Columns: 64, Cell: 1000}, columns)
+}
+
+// countPast reads the whole file once: its hash, and how many rows it has. each,
+// when not nil, sees every row.
+func (f PastFile) countPast(ctx context.Context, columns []sheet.Column, each func(sheet.Row, []fail.Field)) (sum [32]byte, rows int, err error) {
+	s, err := f.openPast(columns)
+	if err != nil {
+		return sum, 0, err
+	}
+	for {
+		row, faults, err := s.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return sum, 0, err
+		}
+		if rows++; rows%bulkPage == 0 && ctx.Err() != nil {
+			return sum, 0, ctx.Err()
+		}
+		if each != nil {
+			each(row, faults)
+		}
+	}
+	if rows == 0 {
+		return sum, 0, fail.New(fail.Invalid, "import_empty", "the file has a header and no rows").In("文件只有表头，没有数据行")
+	}
+	return s.SHA256, rows, nil
+}
+
+// pastRowsIn reads the rows of a file behind skip and gives them to fn in pages.
+// sum is the hash that the file had when it was counted.
+func pastRowsIn[T any](ctx context.Context, f PastFile, columns []sheet.Column, sum [32]byte, skip int, read func(sheet.Row, []fail.Field) T, fn func([]T) error) error {
+	s, err := f.openPast(columns)
+	if err != nil {
+		return err
+	}
+	if s.SHA256 != sum {
+		return fail.New(fail.Conflict, "file_changed", "the file was changed while it was read").In("读取期间文件被改动，请重试")
+	}
+	var page []T
+	for n := 0; ; n++ {
+		row, faults, err := s.Next()
+		end := errors.Is(err, io.EOF)
+		if err != nil && !end {
+			return err
+		}
+		if !end && n >= skip {
+			page = append(page, read(row, faults))
+		}
+		if len(page) == bulkPage || end && len(page) > 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := fn(page); err != nil {
+				return err
+			}
+			page = nil
+		}
+		if end {
+			return nil
+		}
+	}
 }

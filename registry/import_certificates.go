@@ -4,10 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash/maphash"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -282,73 +280,20 @@ func (p *pastImport) survey(ctx context.Context) error {
 	if p.names, err = p.r.pastNames(ctx); err != nil {
 		return err
 	}
-	s, err := p.open()
-	if err != nil {
-		return err
-	}
-	p.sum = s.SHA256
-	for {
-		row, faults, err := s.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		p.rows++
-		if p.rows%bulkPage == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
+	p.sum, p.rows, err = p.in.countPast(ctx, PastCertificateColumns, func(row sheet.Row, faults []fail.Field) {
 		if len(faults) == 0 && !p.damaged {
 			_, err := standards.ParseDocument(standards.ResidentID, row.Get("证件号码"), "")
 			p.damaged = fail.CodeOf(err) == "spreadsheet_number"
 		}
-	}
-	if p.rows == 0 {
-		return fail.New(fail.Invalid, "import_empty", "the file has a header and no rows").In("文件只有表头，没有数据行")
-	}
-	return nil
-}
-
-func (p *pastImport) open() (*sheet.Stream, error) {
-	if _, err := p.in.File.Seek(0, io.SeekStart); err != nil {
-		return nil, fmt.Errorf("read the file: %w", err)
-	}
-	return sheet.OpenStream(p.in.File, sheet.Limits{Columns: 64, Cell: 1000}, PastCertificateColumns)
+	})
+	return err
 }
 
 // pages gives fn the rows behind skip in pages.
 func (p *pastImport) pages(ctx context.Context, skip int, fn func([]pastRow) error) error {
-	s, err := p.open()
-	if err != nil {
-		return err
-	}
-	if s.SHA256 != p.sum {
-		return fail.New(fail.Conflict, "file_changed", "the file was changed while it was read").In("读取期间文件被改动，请重试")
-	}
-	var page []pastRow
-	for n := 0; ; n++ {
-		row, faults, err := s.Next()
-		end := errors.Is(err, io.EOF)
-		if err != nil && !end {
-			return err
-		}
-		if !end && n >= skip {
-			page = append(page, p.r.readPast(row, faults, p.names, p.damaged, p.today))
-		}
-		if len(page) == bulkPage || end && len(page) > 0 {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if err := fn(page); err != nil {
-				return err
-			}
-			page = nil
-		}
-		if end {
-			return nil
-		}
-	}
+	return pastRowsIn(ctx, p.in, PastCertificateColumns, p.sum, skip, func(row sheet.Row, faults []fail.Field) pastRow {
+		return p.r.readPast(row, faults, p.names, p.damaged, p.today)
+	}, fn)
 }
 
 // dry judges the whole file and stores nothing. It remembers about a hundred

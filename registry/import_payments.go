@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -163,69 +161,14 @@ func (p *paymentImport) survey(ctx context.Context) error {
 	if p.names, err = p.r.pastNames(ctx); err != nil {
 		return err
 	}
-	s, err := p.open()
-	if err != nil {
-		return err
-	}
-	p.file = s.SHA256
+	p.file, p.rows, err = p.in.countPast(ctx, PastPaymentColumns, nil)
 	p.sum = sha256.Sum256(slices.Concat(p.file[:], []byte(strings.Join([]string{p.in.Payer, p.in.Region, string(p.in.Fund)}, "\x00"))))
-	for {
-		_, _, err := s.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if p.rows++; p.rows%bulkPage == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-	}
-	if p.rows == 0 {
-		return fail.New(fail.Invalid, "import_empty", "the file has a header and no rows").In("文件只有表头，没有数据行")
-	}
-	return nil
-}
-
-func (p *paymentImport) open() (*sheet.Stream, error) {
-	if _, err := p.in.File.Seek(0, io.SeekStart); err != nil {
-		return nil, fmt.Errorf("read the file: %w", err)
-	}
-	return sheet.OpenStream(p.in.File, sheet.Limits{Columns: 64, Cell: 1000}, PastPaymentColumns)
+	return err
 }
 
 // pages gives fn the rows behind skip in pages.
 func (p *paymentImport) pages(ctx context.Context, skip int, fn func([]pastPaid) error) error {
-	s, err := p.open()
-	if err != nil {
-		return err
-	}
-	if s.SHA256 != p.file {
-		return fail.New(fail.Conflict, "file_changed", "the file was changed while it was read").In("读取期间文件被改动，请重试")
-	}
-	var page []pastPaid
-	for n := 0; ; n++ {
-		row, faults, err := s.Next()
-		end := errors.Is(err, io.EOF)
-		if err != nil && !end {
-			return err
-		}
-		if !end && n >= skip {
-			page = append(page, p.read(row, faults))
-		}
-		if len(page) == bulkPage || end && len(page) > 0 {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if err := fn(page); err != nil {
-				return err
-			}
-			page = nil
-		}
-		if end {
-			return nil
-		}
-	}
+	return pastRowsIn(ctx, p.in.PastFile, PastPaymentColumns, p.file, skip, p.read, fn)
 }
 
 // read turns one row of the ledger into a claim. It stores nothing.
