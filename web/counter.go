@@ -26,6 +26,10 @@ var noticeCSS string
 
 var (
 	noticeTemplate = template.Must(template.New("notice").Funcs(template.FuncMap{
+		// What each fact needs besides is told to the office, not to the person.
+		"ask": func(said string) string {
+			return strings.TrimSuffix(said, "（值、来源、时间、凭据编号）")
+		},
 		"outcome": func(o policy.Outcome) string {
 			return map[policy.Outcome]string{policy.Allow: "可以申领", policy.Deny: "不予申领", policy.Hold: "待补充后再定"}[o]
 		},

@@ -96,7 +96,7 @@ var factForms = map[FactKind]factForm{
 	ScarceListed:        {asked: true, name: Text{"该职业（工种）是否列入当地紧缺目录", "listing among the locally scarce occupations"}},
 	RightRestored:       {asked: true, name: Text{"追回后是否恢复申领资格", "restoration of the right to claim by the refund"}},
 
-	PersonGroup:         {as: asSet, asked: true, name: Text{"人员类别（person_group，多个用逗号分隔，均不属于的填 none）", "the person's groups, between commas, or none"}},
+	PersonGroup:         {as: asSet, asked: true, name: Text{"人员类别（可填多类，均不属于的也请填明）", "the person's groups, or that there are none"}},
 	PersonAge:           {as: asYears, asked: true, name: Text{"周岁年龄", "age in full years"}},
 	PersonSex:           {as: asWord, words: []string{string(Female), string(Male)}, asked: true, name: Text{"性别（male 或 female）", "sex, male or female"}},
 	ApprovedAmount:      {as: asYuan, asked: true, name: Text{"当地核定的补贴标准（元）", "the amount the place has set, in yuan"}},
