@@ -57,6 +57,8 @@ func ParseHandle(s string) (Handle, error) {
 	return Handle(s), nil
 }
 
+var typedHandle = strings.NewReplacer(" ", "", "-", "", "o", "0", "i", "1", "l", "1")
+
 // ParseTypedHandle reads a handle that a person has typed: case, spaces and
 // hyphens do not count, and o, i and l stand for the digits they look like. It
 // fails like [ParseHandle].
@@ -64,7 +66,7 @@ func ParseTypedHandle(s string) (Handle, error) {
 	if len(s) > 64 {
 		return ParseHandle("")
 	}
-	return ParseHandle(strings.NewReplacer(" ", "", "-", "", "o", "0", "i", "1", "l", "1").Replace(strings.ToLower(s)))
+	return ParseHandle(typedHandle.Replace(strings.ToLower(s)))
 }
 
 // Grouped returns h as it is printed for people: "7k3m9-qh2c-4x5t".

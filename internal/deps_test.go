@@ -46,7 +46,7 @@ var imports = map[string][]string{
 	"internal/likeness":       {"bajigong/internal/fail", "bajigong/internal/picture"},
 	"internal/picture":        {},
 	"internal/fail":           {},
-	"internal/kv":             {},
+	"internal/kv":             {"github.com/go-json-experiment/json"},
 	"internal/kv/boltkv":      {"bajigong/internal/kv", "go.etcd.io/bbolt"},
 	"internal/kv/pgkv":        {"bajigong/internal/kv", "github.com/jackc/pgx/v5"},
 	"internal/sheet":          {"bajigong/internal/fail", "golang.org/x/text", "github.com/xuri/excelize/v2"},

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strings"
@@ -248,11 +249,29 @@ func (r *Registry) matching(rd kv.Reader, q claimQuery) (Certificate, []holding,
 	if err != nil || !paper.sameName(q.name) {
 		return Certificate{}, nil, err
 	}
-	held, err := r.holdingsUnder(rd, ids)
+	held, err := r.holdingsUnder(knowing{rd, kv.Key(c.Number), c}, ids)
 	if err != nil || !slices.ContainsFunc(held, func(h holding) bool { return h.Number == c.Number }) {
 		return Certificate{}, nil, err // its batch is not public
 	}
 	return c, held, nil
+}
+
+// knowing is a Reader with a certificate that is read already, which is not decoded again.
+type knowing struct {
+	kv.Reader
+	key         []byte
+	certificate Certificate
+}
+
+// Decoded implements [kv.Decoder].
+func (k knowing) Decoded(t kv.Table, key []byte) any {
+	if t == certificates.Table && bytes.Equal(key, k.key) {
+		return k.certificate
+	}
+	if d, can := k.Reader.(kv.Decoder); can {
+		return d.Decoded(t, key)
+	}
+	return nil
 }
 
 // holding is one public certificate of a person and when it became public.

@@ -262,7 +262,7 @@ func holdsIdentity(text string) bool {
 		}
 		digit := r >= '0' && r <= '9'
 		if len(run) >= 17 && (digit || r == 'X' || r == 'x') {
-			if _, err := standards.ParseDocument(standards.ResidentID, string(run[len(run)-17:])+string(r), ""); err == nil {
+			if identityEnds(run[len(run)-17:], r) {
 				return true
 			}
 		}
@@ -271,6 +271,18 @@ func holdsIdentity(text string) bool {
 		}
 	}
 	return false
+}
+
+// identityEnds reports whether 17 digits and r are a resident identity number. Ten
+// of eleven runs of digits end at the check digit, which costs nothing.
+func identityEnds(digits []byte, r rune) bool {
+	text := string(digits)
+	want, ok := standards.ResidentIDCheck(text)
+	if last := byte(unicode.ToUpper(r)); !ok || last != want {
+		return false
+	}
+	_, err := standards.ParseDocument(standards.ResidentID, text+string(r), "")
+	return err == nil
 }
 
 // maybeDigits reports whether NFKC of a text may have n digits. It is quick, since

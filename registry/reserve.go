@@ -214,5 +214,5 @@ func (r *Registry) claimBasis(rd kv.Reader, c Claim) (out claimBasis, sound bool
 		return out, false, fmt.Errorf("claim %s has no sealed basis", c.ID)
 	}
 	sum := sha256.Sum256(stored)
-	return out, bytes.Equal(sum[:], c.Basis), json.Unmarshal(stored, &out)
+	return out, bytes.Equal(sum[:], c.Basis), kv.Unmarshal(stored, &out)
 }

@@ -111,7 +111,7 @@ func (v *vault) openValue(p sealedPlace, block []byte, value any) error {
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal(plain, value)
+	return kv.Unmarshal(plain, value)
 }
 
 // indexVersions are the versions of the index key, the newest first.

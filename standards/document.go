@@ -88,6 +88,9 @@ func (k DocumentKind) UploadCode() (string, bool) {
 // it, or the codes that other systems use for the resident identity card. Error
 // codes: document_kind_missing, document_kind_unknown.
 func ParseDocumentKind(s string) (DocumentKind, error) {
+	if k := DocumentKind(s); k.Valid() {
+		return k, nil // as programs write it
+	}
 	t := strings.ToLower(squeeze(norm.NFKC.String(s)))
 	if t == "" {
 		return "", fail.New(fail.Invalid, "document_kind_missing", "the kind of identity document is missing; write for instance 居民身份证").
@@ -197,7 +200,7 @@ func ParseDocument[K ~string](kind K, number string, on Date) (Document, error) 
 	if n == "" {
 		return Document{}, bad("document_number_missing", "证件号码未填写", "the document number is missing")
 	}
-	if spreadsheetForm.MatchString(n) {
+	if strings.ContainsAny(n, ".E") && spreadsheetForm.MatchString(n) {
 		return Document{}, spreadsheetNumber()
 	}
 	switch k {
@@ -231,6 +234,9 @@ func checkShape(n string) error {
 		return bad("document_length",
 			fmt.Sprintf("证件号码应为18位，现为%d位", len([]rune(n))),
 			fmt.Sprintf("the document number must have 18 characters, not %d", len([]rune(n))))
+	}
+	if len(n) == 18 && isDigits(n[:17]) && (isDigits(n[17:]) || n[17] == 'X') {
+		return nil
 	}
 	for i, r := range []rune(n) {
 		if r >= '0' && r <= '9' || i == 17 && r == 'X' {
@@ -278,7 +284,7 @@ func checkResident(k DocumentKind, n string, on Date) error {
 			"证件号码为15位旧号码，应填18位公民身份号码",
 			"this is an old number of 15 digits; give the one of 18")
 	}
-	if letterCard.MatchString(n) && len(n) == 15 || len(n) == 18 && n[0] == '9' && isDigits(n[:17]) {
+	if len(n) == 15 && letterCard.MatchString(n) || len(n) == 18 && n[0] == '9' && isDigits(n[:17]) {
 		return mismatch(k, ForeignerPR)
 	}
 	if err := checkShape(n); err != nil {

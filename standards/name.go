@@ -69,9 +69,14 @@ func CleanName(s string) (string, error) {
 	return norm.NFC.String(name), nil
 }
 
+var besideDots = strings.NewReplacer(" · ", "·", " ·", "·", "· ", "·")
+
 // trimDots removes spaces beside the dot.
 func trimDots(s string) string {
-	return strings.NewReplacer(" · ", "·", " ·", "·", "· ", "·").Replace(s)
+	if !strings.Contains(s, "·") {
+		return s
+	}
+	return besideDots.Replace(s)
 }
 
 func nameLength() error {

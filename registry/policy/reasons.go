@@ -149,10 +149,30 @@ func (m Missing) Step() Step {
 }
 
 func filler(clause string, fact Text) func(Text) Text {
-	return func(t Text) Text {
-		return Text{ZH: strings.NewReplacer(clauseMark, clause, factMark, fact.ZH).Replace(t.ZH),
-			EN: strings.NewReplacer(clauseMark, clause, factMark, fact.EN).Replace(t.EN)}
+	put := func(text, fact string) string {
+		// A clause may have the mark of a fact in it: one pass, from left to right.
+		var out strings.Builder
+		for {
+			i := strings.IndexByte(text, '{')
+			if i < 0 {
+				out.WriteString(text)
+				return out.String()
+			}
+			out.WriteString(text[:i])
+			switch text = text[i:]; {
+			case strings.HasPrefix(text, clauseMark):
+				out.WriteString(clause)
+				text = text[len(clauseMark):]
+			case strings.HasPrefix(text, factMark):
+				out.WriteString(fact)
+				text = text[len(factMark):]
+			default:
+				out.WriteByte('{')
+				text = text[1:]
+			}
+		}
 	}
+	return func(t Text) Text { return Text{ZH: put(t.ZH, fact.ZH), EN: put(t.EN, fact.EN)} }
 }
 
 // holdReasons are the reasons that hold a claim; all others refuse it.
