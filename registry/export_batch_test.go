@@ -27,7 +27,10 @@ func (r *Registry) BatchStep(ctx context.Context, by Actor, id, step string) (Ba
 		_, err = r.allocatePage(ctx, by, seen)
 	case "sign":
 		seen.State = BatchSigning
-		_, err = r.signPage(ctx, by, seen)
+		var page []signed
+		if page, err = r.signPage(ctx, seen); err == nil {
+			_, err = r.storeSigned(ctx, by, seen, page)
+		}
 	case "publish":
 		_, err = r.publish(ctx, by, seen)
 	case "abort":

@@ -57,14 +57,11 @@ func (r *Registry) finishBatch(ctx context.Context, by Actor, b Batch, progress 
 		if err := ctx.Err(); err != nil {
 			return b, err
 		}
-		next, err := r.advance(ctx, by, b)
+		next, err := r.advance(ctx, by, b, progress)
 		if err != nil {
 			return b, err
 		}
 		b = next
-		if progress != nil {
-			progress(b)
-		}
 	}
 	if b.State == BatchAborted {
 		return b, fail.New(fail.Conflict, "batch_aborted", "the batch was aborted: %s", b.Aborted).In("发证批次已中止：%s", b.AbortedZH)
@@ -72,14 +69,24 @@ func (r *Registry) finishBatch(ctx context.Context, by Actor, b Batch, progress 
 	return b, nil
 }
 
-func (r *Registry) advance(ctx context.Context, by Actor, b Batch) (Batch, error) {
+// advance takes a batch a step on.
+func (r *Registry) advance(ctx context.Context, by Actor, b Batch, progress func(Batch)) (Batch, error) {
+	if progress == nil {
+		progress = func(Batch) {}
+	}
+	var err error
 	switch b.State {
 	case BatchAllocating:
-		return r.allocatePage(ctx, by, b)
+		b, err = r.allocatePage(ctx, by, b)
 	case BatchSigning:
-		return r.signPage(ctx, by, b)
+		return r.signPages(ctx, by, b, progress)
+	default:
+		b, err = r.publish(ctx, by, b)
 	}
-	return r.publish(ctx, by, b)
+	if err == nil {
+		progress(b)
+	}
+	return b, err
 }
 
 func (r *Registry) startBatch(ctx context.Context, by Actor, session string) (Batch, error) {

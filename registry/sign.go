@@ -2,10 +2,8 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"runtime"
-
-	"golang.org/x/sync/errgroup"
 
 	"bajigong/credentials"
 	"bajigong/credentials/jws"
@@ -20,27 +18,72 @@ type signed struct {
 	block   []byte
 }
 
-// signPage signs the next certificates outside the writer, in parallel, and
-// stores tokens, sealed papers and log entries in one Update. Durable
-// afterwards: signatures that nobody can see. A crash before the Update loses
-// only the work of one page.
-func (r *Registry) signPage(ctx context.Context, by Actor, seen Batch) (Batch, error) {
-	page, papers, err := r.unsignedPage(ctx, seen)
+// signPages signs what is left of a batch, page by page, outside the writer and in
+// parallel, and stores tokens, sealed papers and log entries of a page in one
+// Update; while one page is stored the next is signed. Durable after each page:
+// signatures that nobody can see. A crash loses only the work of two pages.
+func (r *Registry) signPages(ctx context.Context, by Actor, b Batch, progress func(Batch)) (Batch, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	next := r.signAhead(ctx, b)
+	defer func() {
+		cancel()
+		next() // nothing signs on after the return
+	}()
+	for b.State == BatchSigning {
+		page, err := next()
+		if err != nil {
+			return b, err
+		}
+		after := b
+		if len(page) == bulkPage {
+			after.SignedRow = page[len(page)-1].cert.Row
+			next = r.signAhead(ctx, after)
+		}
+		if b, err = r.storeSigned(ctx, by, b, page); err != nil {
+			return b, err
+		}
+		progress(b)
+		if b.State == BatchSigning && b.SignedRow != after.SignedRow { // another process went on
+			next()
+			next = r.signAhead(ctx, b)
+		}
+	}
+	return b, nil
+}
+
+// signAhead begins to sign the page after the last signed row of b; the function
+// it returns waits for it.
+func (r *Registry) signAhead(ctx context.Context, b Batch) func() ([]signed, error) {
+	done := make(chan struct{})
+	var page []signed
+	var err error
+	go func() {
+		defer close(done)
+		page, err = r.signPage(ctx, b)
+	}()
+	return func() ([]signed, error) {
+		<-done
+		return page, err
+	}
+}
+
+// signPage signs the next certificates of a batch.
+func (r *Registry) signPage(ctx context.Context, b Batch) ([]signed, error) {
+	page, papers, err := r.unsignedPage(ctx, b)
 	if err != nil {
-		return seen, err
+		return nil, err
 	}
 	signer, err := r.cfg.Keys.Signer(jws.QR)
 	if err != nil {
-		return seen, err
+		return nil, err
 	}
-	group, _ := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range page {
-		group.Go(func() error { return r.signOne(signer, &page[i], papers[i]) })
-	}
-	if err := group.Wait(); err != nil {
-		return seen, err
-	}
+	errs := make([]error, len(page))
+	parallel(len(page), func(i int) { errs[i] = r.signOne(signer, &page[i], papers[i]) })
+	return page, errors.Join(errs...)
+}
+
+// storeSigned stores a signed page of the batch as it was seen.
+func (r *Registry) storeSigned(ctx context.Context, by Actor, seen Batch, page []signed) (Batch, error) {
 	return r.onPage(ctx, seen, func(tx kv.Tx, _ Session, b Batch) (Batch, error) {
 		vs, cs := make([]Version, len(page)), make([]Certificate, len(page))
 		for i, p := range page {
