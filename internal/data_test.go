@@ -29,7 +29,8 @@ var embedded = []struct {
 	{"standards/eligibility/data/*.yaml", ruleFile},
 	{"standards/sameness/data/*.yaml", ruleFile},
 	{"registry/policy/policies/*.yaml", policyFile},
-	{"registry/policy/cases/*.yaml", nil}, // trials of the policies, no rules
+	{"registry/policy/cases/*.yaml", nil},   // trials of the policies, no rules
+	{"internal/torture/*.yaml", policyFile}, // for measuring
 	{"registry/policy/regions.yaml", headed("GB/T 2260")},
 	{"standards/data/holidays.txt", headed("notices of the General Office of the State Council")},
 	{"standards/data/catalogue.json", catalogueFile},

@@ -2,40 +2,21 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
-	"path/filepath"
-	"runtime"
-	"slices"
+	"runtime/debug"
+	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
-	"bajigong/credentials"
+	"bajigong/internal/fail"
 	"bajigong/internal/kv"
 	"bajigong/internal/torture"
 	"bajigong/registry"
 )
-
-// benchOptions say what is measured.
-type benchOptions struct {
-	size    int
-	clients int
-	each    time.Duration
-	store   string
-	dir     string
-}
-
-// benchReport is what `bench` prints.
-type benchReport struct {
-	Store        string        `json:"store"`
-	Certificates int           `json:"certificates"`
-	Processors   int           `json:"processors"`
-	BuildSeconds float64       `json:"build_seconds"`
-	Figures      []benchFigure `json:"figures"`
-}
 
 // benchFigure is one measurement beside the limit of its necessary parts.
 type benchFigure struct {
@@ -45,244 +26,276 @@ type benchFigure struct {
 	PerSecond float64 `json:"per_second"`
 	P50       float64 `json:"p50_ms"`
 	P99       float64 `json:"p99_ms"`
-	Limit     string  `json:"limit"` // what it is held against
-	AtLimit   float64 `json:"limit_per_second"`
-	Times     float64 `json:"x_limit"` // how many times the time of the limit
+	// Allocations and AllocatedBytes are of one operation, with the client's own when
+	// it runs in this process.
+	Allocations    float64 `json:"allocations"`
+	AllocatedBytes float64 `json:"allocated_bytes"`
+	Limit          string  `json:"limit,omitempty"` // what it is held against
+	AtLimit        float64 `json:"limit_per_second,omitempty"`
+	Times          float64 `json:"x_limit,omitempty"` // how many times the time of the limit
+	// Ratios are what is asked of it, see benchRatio.
+	Ratios []benchRatio       `json:"ratios,omitempty"`
+	More   map[string]float64 `json:"more,omitempty"`
 }
 
-func benchCommand(w world) *cobra.Command {
-	var opt benchOptions
-	var seconds float64
-	cmd := &cobra.Command{
-		Use:   "bench",
-		Short: "在本机测量各主要路径 (measure this machine)",
-		Long: `bench 建立一个含 --size 份证书的登记系统（真实存储、同步写盘），测量发证、按码查验、
-按网址查验、锁定补贴：吞吐、p50、p99，并在同一存储上测量各自不可省的部分（同样的读写、
-签名、验签、解密），x_limit 为其倍数，1 即再无多余。结果以 JSON 打印。
+// benchRatio holds a figure against what is wanted of it.
+type benchRatio struct {
+	Of     string  `json:"of"`    // such as "2S", "H": see benchLimits
+	Value  float64 `json:"value"` // the figure over that
+	Want   float64 `json:"want"`
+	AtMost bool    `json:"at_most,omitempty"` // else at least
+	Met    bool    `json:"met"`
+}
 
-  bajigong bench --size 10000 --clients 64
-  bajigong bench --size 10000 --store postgres://…   (an empty database)`,
-		Args: exactly(0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if opt.size < 100 || opt.size > 10_000_000 || opt.clients < 1 || opt.clients > 1000 || seconds < 0.1 || seconds > 600 {
-				return usageError{errors.New("--size is 100 to 10000000, --clients 1 to 1000, --seconds 0.1 to 600")}
-			}
-			opt.each = time.Duration(seconds * float64(time.Second))
-			report, err := bench(cmd.Context(), w, opt)
-			if err != nil {
-				return err
-			}
-			return printReport(w.stdout, report, 0)
-		},
+// String is the figure as progress shows it.
+func (f benchFigure) String() string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s: %.0f/s, p50 %.3f ms, p99 %.3f ms", f.Path, f.PerSecond, f.P50, f.P99)
+	if f.Times > 0 {
+		fmt.Fprintf(&out, ", %.2f × limit", f.Times)
 	}
-	f := cmd.Flags()
-	f.IntVar(&opt.size, "size", 10_000, "证书数量 (certificates in the store)")
-	f.IntVar(&opt.clients, "clients", 64, "并发数 (clients at a time)")
-	f.Float64Var(&seconds, "seconds", 3, "每项测量时间，秒 (of each measurement)")
-	f.StringVar(&opt.store, "store", "", "空的 postgres://… 数据库；默认 bbolt (an empty database; bbolt when not given)")
-	f.StringVar(&opt.dir, "dir", "", "保留存储的目录 (folder to keep; a temporary one when empty)")
-	return cmd
+	for _, r := range f.Ratios {
+		word := map[bool]string{true: "≤", false: "≥"}[r.AtMost]
+		fmt.Fprintf(&out, "; %.3f of %s (%s %.2f: %s)", r.Value, r.Of, word, r.Want, map[bool]string{true: "met", false: "missed"}[r.Met])
+	}
+	return out.String()
 }
 
-// bencher is a register with a tap before its engine.
+func (f benchFigure) with(name string, value float64) benchFigure {
+	if f.More == nil {
+		f.More = map[string]float64{}
+	}
+	f.More[name] = value
+	return f
+}
+
+// atLeast and atMost hold the figure against what is wanted.
+func (f benchFigure) atLeast(of string, value, want float64) benchFigure {
+	f.Ratios = append(f.Ratios, benchRatio{Of: of, Value: value, Want: want, Met: value >= want})
+	return f
+}
+
+func (f benchFigure) atMost(of string, value, want float64) benchFigure {
+	f.Ratios = append(f.Ratios, benchRatio{Of: of, Value: value, Want: want, AtMost: true, Met: value <= want})
+	return f
+}
+
+func figureOf(path string, clients int, s, limit torture.Sample, necessary string) benchFigure {
+	ms := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }
+	f := benchFigure{Path: path, Clients: clients, Ops: s.Ops, PerSecond: s.PerSecond(), P50: ms(s.P50), P99: ms(s.P99),
+		Allocations: float64(s.Mallocs) / float64(max(s.Ops, 1)), AllocatedBytes: float64(s.Bytes) / float64(max(s.Ops, 1))}
+	if limit.Ops > 0 {
+		f.Limit, f.AtLimit, f.Times = necessary, limit.PerSecond(), limit.PerSecond()/s.PerSecond()
+	}
+	return f
+}
+
+// add adds the flags of every command that measures a filled store.
+func (o *fillFlags) add(f *pflag.FlagSet, seconds *float64) {
+	f.IntVar(&o.clients, "clients", 64, "并发数 (clients at a time)")
+	f.Float64Var(seconds, "seconds", 3, "每项测量时间，秒 (of each measurement)")
+	f.StringVar(&o.store, "store", "", "空的 postgres://… 数据库，填充后复制过去；默认 bbolt (an empty database that the filled store is copied to; bbolt when not given)")
+	f.StringVar(&o.dir, "dir", "", "保留存储的目录，再次使用时不重填 (folder to keep and to use again; a temporary one when empty)")
+	f.IntVar(&o.load, "load", torture.LoadDefault, "每次填充的证书数 (certificates written at a time while filling)")
+	f.DurationVar(&o.delay, "commit-delay", 0, "模拟慢盘：每次提交加此时长 (added to each commit, as a slow disk would)")
+	f.BoolVar(&o.only, "fill-only", false, "只填充，不测量 (fill, and measure nothing)")
+	f.BoolVar(&o.tables, "tables", false, "报告各表大小，须读遍文件 (report the size of each table; reads the whole file)")
+}
+
+// bencher is an open register that is measured, with a tap before its engine.
 type bencher struct {
 	*registry.Registry
-	opt    benchOptions
+	w      world
+	opt    fillFlags
+	head   benchHead
+	town   *town
+	reg    *townRegister
 	tap    *torture.Tap
 	scene  *torture.Scene
 	clock  *simClock
 	crypto *torture.Crypto
-	claims []torture.Holding
-	steps  *progress
+	remove func()
+	issued int // what measuring has added
+	claims int
+
+	limits     benchLimits
+	rows       int               // of a session that is issued
+	sample     []registry.Issued // from all over the store
+	issueCPU   time.Duration     // of a row
+	alone      float64           // reservations a second of one client
+	reserveP99 float64
+	reserved   []torture.Group // what the last reservations have written, merged
 }
 
-func bench(ctx context.Context, w world, opt benchOptions) (report benchReport, err error) {
-	report = benchReport{Store: storeKind(opt.store), Processors: runtime.GOMAXPROCS(0)}
+// openBench fills a store and opens it as serve does, unless it is to be filled only.
+func openBench(ctx context.Context, w world, opt fillFlags) (b *bencher, err error) {
+	b = &bencher{w: w, opt: opt, head: newBenchHead(opt), remove: func() {}}
 	dir, remove, err := tortureDir(opt.dir)
 	if err != nil {
-		return report, err
-	}
-	defer remove()
-	p, err := newPatient(ctx, w, filepath.Join(dir, "bench"), opt.store, 1)
-	if err != nil {
-		return report, err
-	}
-	b := &bencher{opt: opt, scene: p.scene, clock: p.clock, steps: newProgress(w, "发证 certificates")}
-	db, err := b.open(ctx, p)
-	if err != nil {
-		return report, err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	begun := w.now()
-	if report.Certificates, err = b.build(ctx); err != nil {
-		return report, err
-	}
-	report.BuildSeconds = w.now().Sub(begun).Seconds()
-	for _, path := range []func(context.Context) ([]benchFigure, error){b.issue, b.overHTTP, b.byToken, b.byHandle, b.reserve} {
-		figures, err := path(ctx)
-		if err != nil {
-			return report, err
-		}
-		for _, f := range figures {
-			fmt.Fprintf(w.stderr, "%s: %.0f/s, p50 %.2f ms, p99 %.2f ms, %.2f × limit\n", f.Path, f.PerSecond, f.P50, f.P99, f.Times)
-		}
-		report.Figures = append(report.Figures, figures...)
-	}
-	return report, nil
-}
-
-// open is dataFlags.open with a tap.
-func (b *bencher) open(ctx context.Context, p *patient) (*kv.DB, error) {
-	c, err := loadConfig(p.data.config())
-	if err != nil {
 		return nil, err
 	}
-	keys, err := credentials.OpenKeyRing(p.data.keys(), credentials.Opener{})
-	if err != nil {
-		return nil, err
+	b.remove = remove
+	if err := b.fill(ctx, dir); err != nil {
+		return nil, errors.Join(err, b.close())
 	}
-	if b.crypto, err = torture.NewCrypto(); err != nil {
-		return nil, err
+	if opt.only {
+		return b, nil
 	}
-	engine, err := openStore(ctx, p.data.storePath(), true)
-	if err != nil {
-		return nil, err
+	if err := b.open(ctx); err != nil {
+		return nil, errors.Join(err, b.close())
 	}
-	b.tap = torture.NewTap(engine)
-	log := slog.New(slog.DiscardHandler)
-	db, err := kv.Open(ctx, b.tap, kv.Options{Now: p.w.now, Process: "bench", Log: log}, registry.Migrations())
-	if err != nil {
-		return nil, errors.Join(err, engine.Close())
-	}
-	if b.Registry, err = newRegistry(db, c, p.data.rules(), keys, p.w.now, p.w.rand, log); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return db, nil
+	return b, nil
 }
 
-// build issues the certificates, in five loads of sessions of 500.
-func (b *bencher) build(ctx context.Context) (certificates int, err error) {
-	for certificates < b.opt.size {
-		load := min(b.opt.size-certificates, max(2000, (b.opt.size+4)/5))
-		if err := b.scene.Fill(ctx, b.Registry, b.clock.move, torture.Size{Claims: load}); err != nil {
-			return certificates, err
-		}
-		b.claims = append(b.claims, b.scene.Claims...)
-		certificates += len(b.scene.Claims) + len(b.scene.Void)
-		b.steps.show(certificates, max(certificates, b.opt.size))
-	}
-	b.steps.end()
-	rand.Shuffle(len(b.claims), func(i, j int) { b.claims[i], b.claims[j] = b.claims[j], b.claims[i] })
-	b.scene.Claims = b.claims
-	return certificates, nil
-}
-
-func figureOf(path string, clients int, s, limit torture.Sample, necessary string) benchFigure {
-	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	return benchFigure{Path: path, Clients: clients, Ops: s.Ops, PerSecond: s.PerSecond(), P50: ms(s.P50), P99: ms(s.P99),
-		Limit: necessary, AtLimit: limit.PerSecond(), Times: limit.PerSecond() / s.PerSecond()}
-}
-
-// issue measures sessions of 500 (fewer in a smaller register), one after another; a row is an operation, the
-// percentiles are of a whole session.
-func (b *bencher) issue(ctx context.Context) ([]benchFigure, error) {
-	const sessions = 6
-	rows := min(500, b.opt.size)
-	if err := b.scene.Fill(ctx, b.Registry, b.clock.move, torture.Size{Issue: sessions, IssueRows: rows}); err != nil {
-		return nil, err
-	}
-	b.tap.Start()
-	ours, err := torture.Measure(1, sessions, time.Hour, func(i int) error {
-		_, err := b.Issue(ctx, b.scene.Issuer(), b.scene.Issue[i].ID, nil)
-		return err
-	})
-	commits, _ := b.tap.Stop()
-	if err != nil {
-		return nil, err
-	}
-	limit, err := torture.Measure(1, 1, time.Hour, func(int) error {
-		for _, g := range commits {
-			if err := torture.Redo(ctx, b.tap.Engine, torture.Group{Writes: g.Writes}); err != nil {
-				return err
-			}
-		}
-		return b.crypto.Sign(sessions * rows)
-	})
-	ours.Ops, limit.Ops = ours.Ops*rows, limit.Ops*sessions*rows
-	b.scene.Claims = b.claims
-	return []benchFigure{figureOf("issue", 1, ours, limit, "the same writes in the same commits, then ES256 signatures on all processors")}, err
-}
-
-func (b *bencher) byToken(ctx context.Context) ([]benchFigure, error) {
-	return b.verdict(ctx, "verdict by token", "the distinct reads in one View, one ES256 verification",
-		func(c registry.Issued) (credentials.Verdict, error) { return b.VerdictByToken(ctx, c.QR) },
-		func() error {
-			b.crypto.Verify()
-			return nil
-		})
-}
-
-func (b *bencher) byHandle(ctx context.Context) ([]benchFigure, error) {
-	return b.verdict(ctx, "verdict by handle", "the distinct reads in one View, one AES-256-GCM opening",
-		func(c registry.Issued) (credentials.Verdict, error) { return b.VerdictByHandle(ctx, string(c.Handle)) },
-		b.crypto.Open)
-}
-
-// sampled is how many certificates verdicts are asked of.
-const sampled = 1000
-
-func (b *bencher) verdict(ctx context.Context, name, necessary string, ask func(registry.Issued) (credentials.Verdict, error), crypto func() error) ([]benchFigure, error) {
-	issued, err := b.scene.Certificates(ctx, b.Registry, sampled)
-	if err != nil {
-		return nil, err
-	}
-	one := func(i int) error {
-		v, err := ask(issued[i%len(issued)])
-		if err == nil && !v.Valid {
-			err = fmt.Errorf("%s: %v", name, v.Reasons)
-		}
+func (b *bencher) fill(ctx context.Context, dir string) (err error) {
+	if b.town, err = openTown(ctx, b.w, dir); err != nil {
 		return err
 	}
-	reads := make([]torture.Group, len(issued))
-	for i := range reads {
-		if reads[i], err = b.tap.Reads(func() error { return one(i) }); err != nil {
-			return nil, err
-		}
+	b.clock = b.town.clock
+	begun, before := time.Now(), b.town.Certificates
+	if err := b.town.fill(ctx, torture.TownSize{Certificates: b.opt.certificates, Claims: b.opt.claims, Load: b.opt.load}); err != nil {
+		return err
 	}
-	const unlimited = 1 << 60
-	clients := b.opt.clients
-	if b.opt.store == "" {
-		// Nothing waits here but for a processor: more clients would measure
-		// the queue in front of it.
-		clients = min(clients, runtime.GOMAXPROCS(0))
+	h := &b.head
+	h.Certificates, h.Claims, h.Filled, h.FillParts = b.town.Certificates, b.town.Recorded(), b.town.Claims, b.town.Seconds
+	h.FillSeconds, h.FilledNow = time.Since(begun).Seconds(), b.town.Certificates-before
+	h.StoreBytes = b.town.storeBytes()
+	h.PerCertificate = float64(h.StoreBytes) / float64(h.Certificates)
+	if b.opt.tables {
+		h.Tables, err = torture.TableSizes(b.town.data.storePath())
 	}
-	ours, err := torture.Measure(clients, unlimited, b.opt.each, one)
-	if err != nil {
-		return nil, err
-	}
-	limit, err := torture.Measure(clients, unlimited, b.opt.each, func(i int) error {
-		if err := torture.Reread(ctx, b.tap.Engine, reads[i%len(reads)]); err != nil {
+	return err
+}
+
+func (b *bencher) open(ctx context.Context) (err error) {
+	store := b.town.data.storePath()
+	if b.opt.store != "" {
+		if err := b.toPostgreSQL(ctx); err != nil {
 			return err
 		}
-		return crypto()
-	})
-	return []benchFigure{figureOf(name, clients, ours, limit, necessary)}, err
+		store = b.opt.store
+	}
+	if b.crypto, err = torture.NewCrypto(); err != nil {
+		return err
+	}
+	engine, err := openStore(ctx, store, true)
+	if err != nil {
+		return err
+	}
+	if b.opt.delay > 0 {
+		engine = torture.Delay{Engine: engine, By: b.opt.delay}
+	}
+	b.tap = torture.NewTap(engine)
+	if b.head.CommitMS, err = durable(ctx, engine); err != nil {
+		return errors.Join(err, engine.Close())
+	}
+	if b.reg, err = b.town.open(ctx, b.tap); err != nil {
+		return err
+	}
+	b.Registry = b.reg.Registry
+	return nil
 }
 
-// reserve measures claims on certificates of different people.
-func (b *bencher) reserve(ctx context.Context) ([]benchFigure, error) {
-	claims := slices.Clone(b.claims)
-	b.tap.Start()
-	ours, err := torture.Measure(b.opt.clients, len(claims), b.opt.each, func(i int) error { return b.scene.Reserve(ctx, b.Registry, claims[i]) })
-	commits, _ := b.tap.Stop()
+// townMark is kept in a PostgreSQL database that a town was copied to.
+type townMark struct {
+	Town         string `json:"town"`
+	Certificates int    `json:"certificates"`
+	Claims       int    `json:"claims"`
+}
+
+// toPostgreSQL copies the filled store into an empty database, or finds that it was
+// copied there before.
+func (b *bencher) toPostgreSQL(ctx context.Context) error {
+	engine, err := openStore(ctx, b.opt.store, false)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	var there []byte
+	var any []kv.Entry
+	err = engine.View(ctx, func(r kv.Reader) (err error) {
+		if there, err = r.Get("bench", []byte("town")); err == nil {
+			any, err = r.Scan("log_head", kv.Range{Limit: 1})
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	mark := townMark{b.town.ID, b.town.Certificates, b.town.Recorded()}
+	var old townMark
+	switch {
+	case len(any) == 0:
+	case json.Unmarshal(there, &old) == nil && old.Town == mark.Town && old.Certificates >= b.opt.certificates && old.Claims >= b.opt.claims:
+		b.head.Certificates, b.head.Claims, b.head.StoreBytes, b.head.PerCertificate = old.Certificates, old.Claims, 0, 0
+		return nil
+	default:
+		return fail.New(fail.Conflict, "store_in_use", "there is a register in this database that is not this one, or is too small; name an empty one").In("该数据库中已有登记系统，且不是本次填充的；请换一个空的数据库")
+	}
+	begun := time.Now()
+	steps := newProgress(b.w, "复制 copying rows")
+	steps.now = time.Now
+	b.head.CopiedRows, err = torture.CopyToPostgreSQL(ctx, b.town.data.storePath(), b.opt.store, func(rows int) { steps.show(rows, 0) })
+	if err != nil {
+		return err
+	}
+	b.head.CopySeconds = time.Since(begun).Seconds()
+	value, err := json.Marshal(mark)
+	if err != nil {
+		return err
+	}
+	return engine.Apply(ctx, func(kv.Reader) ([]kv.Write, error) {
+		return []kv.Write{{Table: "bench", Key: []byte("town"), Value: value}}, nil
+	})
+}
+
+func (b *bencher) close() error {
+	defer b.remove()
+	if b.reg == nil {
+		return nil
+	}
+	return b.reg.Close()
+}
+
+// benchPath is one thing that is measured.
+type benchPath struct {
+	name string
+	do   func(context.Context) ([]benchFigure, error)
+}
+
+// run makes work for the measurements and takes them one after another, with the
+// collector as serve has it.
+func (b *bencher) run(ctx context.Context, work torture.Size, paths []benchPath) (out []benchFigure, err error) {
+	entries, now, err := b.reg.head(ctx)
 	if err != nil {
 		return nil, err
 	}
-	merged := torture.Merge(commits, "claims", b.opt.clients)
-	for i := range merged {
-		merged[i] = merged[i].Distinct()
+	if b.scene, err = torture.NewSceneIn(ctx, b.Registry, b.clock.move, now.Add(time.Hour), entries); err != nil {
+		return nil, err
 	}
-	limit, err := torture.Measure(1, len(merged), time.Hour, func(i int) error { return torture.Redo(ctx, b.tap.Engine, merged[i]) })
-	limit.Ops = ours.Ops
-	return []benchFigure{figureOf("reserve", b.opt.clients, ours, limit, fmt.Sprintf("the same reads and writes in commits of %d claims, one after another", b.opt.clients))}, err
+	if err := b.scene.Fill(ctx, b.Registry, b.clock.move, work); err != nil {
+		return nil, err
+	}
+	b.issued += len(b.scene.Claims) + len(b.scene.Void)
+	rand.Shuffle(len(b.scene.Claims), func(i, j int) {
+		b.scene.Claims[i], b.scene.Claims[j] = b.scene.Claims[j], b.scene.Claims[i]
+	})
+	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
+	for _, path := range paths {
+		figures, err := path.do(ctx)
+		if err != nil {
+			return out, fmt.Errorf("%s: %w", path.name, err)
+		}
+		for _, f := range figures {
+			fmt.Fprintln(b.w.stderr, f)
+		}
+		out = append(out, figures...)
+	}
+	if b.opt.store != "" {
+		return out, nil // the file beside it has seen nothing of it
+	}
+	return out, b.town.measured(ctx, b.reg, b.issued, b.claims)
 }
+
+// scenery is work for measuring reservations alone.
+func (b *bencher) scenery(claims int) torture.Size { return torture.Size{Claims: claims} }

@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,8 @@ type Sample struct {
 	Ops      int
 	Elapsed  time.Duration
 	P50, P99 time.Duration // of one operation
+	// Mallocs and Bytes were allocated meanwhile, by all that went on in the process.
+	Mallocs, Bytes uint64
 }
 
 // PerSecond is the throughput.
@@ -28,6 +31,8 @@ func Measure(clients, most int, d time.Duration, op func(i int) error) (Sample, 
 		all    []time.Duration
 		failed error
 	)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	begin := time.Now()
 	for range clients {
 		wg.Go(func() {
@@ -53,6 +58,8 @@ func Measure(clients, most int, d time.Duration, op func(i int) error) (Sample, 
 	}
 	wg.Wait()
 	s := Sample{Ops: len(all), Elapsed: time.Since(begin)}
+	runtime.ReadMemStats(&after)
+	s.Mallocs, s.Bytes = after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc
 	if len(all) > 0 {
 		slices.Sort(all)
 		s.P50, s.P99 = all[len(all)/2], all[len(all)*99/100]

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +32,7 @@ type Size struct {
 	Issue, IssueRows   int // sessions that can be issued, and the rows of each
 	Upload, UploadRows int // sessions that wait for their results
 	Claims             int // certificates to claim on, and a tenth as many to void
+	Single             int // sessions of one candidate that can be issued
 }
 
 // SceneSession is a session that waits for work. People are those of package
@@ -55,11 +57,12 @@ type Scene struct {
 	Clock       time.Time         `json:"clock"` // the register's time when work begins
 	Institution string            `json:"institution"`
 	Filing      evaluators.Filing `json:"filing"`
-	People      int               `json:"people"` // how many of package invented were used
+	People      int               `json:"people"` // the next of package invented that was not used
 	Issue       []SceneSession    `json:"issue"`
 	Upload      []SceneSession    `json:"upload"`
 	Claims      []Holding         `json:"claims"`
 	Void        []Holding         `json:"void"`
+	Single      []SceneSession    `json:"single,omitempty"`
 }
 
 // sessionMax is how many candidates a session has at most.
@@ -101,16 +104,32 @@ func (s *Scene) payer() registry.Actor {
 
 // NewScene admits an institution to a new register whose clock is set by move.
 func NewScene(ctx context.Context, reg *registry.Registry, move func(time.Time), seed uint64) (*Scene, error) {
-	s := &Scene{Seed: seed, Clock: Begin}
+	return newScene(ctx, reg, move, &Scene{Seed: seed, Clock: Begin}, 1, "058301")
+}
+
+// NewSceneIn is a scene with an institution of its own in the register of a town,
+// whose log has so many entries, for people who are in no town: no two scenes of a
+// store have the same.
+func NewSceneIn(ctx context.Context, reg *registry.Registry, move func(time.Time), at time.Time, entries uint64) (*Scene, error) {
+	n := int(entries)
+	s := &Scene{Seed: entries, Clock: at, People: townPeopleMost + n%(2*townPeopleMost)}
+	return newScene(ctx, reg, move, s, 100_000+n%800_000, fmt.Sprintf("%06d", 100_000+n%800_000))
+}
+
+// townPeopleMost is the first of package invented who is in no town; there are twice
+// as many.
+const townPeopleMost = 30_000_000
+
+func newScene(ctx context.Context, reg *registry.Registry, move func(time.Time), s *Scene, nth int, site string) (*Scene, error) {
 	move(s.Clock)
-	inst, err := reg.AdmitInstitution(ctx, s.authority(), evaluators.Institution{Name: "耐久测试评价中心", USCC: invented.USCC(1), Region: "320583"})
+	inst, err := reg.AdmitInstitution(ctx, s.authority(), evaluators.Institution{Name: "耐久测试评价中心", USCC: invented.USCC(nth), Region: "320583"})
 	if err != nil {
 		return nil, err
 	}
 	today := standards.DateOf(s.Clock)
 	s.Institution = inst.ID
 	s.Filing, err = reg.RecordFiling(ctx, s.authority(), evaluators.Filing{Institution: inst.ID, Class: evaluators.Social, Code: evaluators.ProvincialCode,
-		Province: "32", Site: "058301", Authority: Region, From: today, Until: today.AddDays(40 * 365), Document: "苏人社备〔2026〕1号",
+		Province: "32", Site: site, Authority: Region, From: today, Until: today.AddDays(40 * 365), Document: "苏人社备〔2026〕1号",
 		Scope: []evaluators.ScopeItem{{Occupation: occupation, Levels: standards.LevelsOf(standards.ExaminedLevels()...)}}})
 	return s, err
 }
@@ -127,6 +146,9 @@ func (s *Scene) Fill(ctx context.Context, reg *registry.Registry, move func(time
 	if s.Upload, err = s.plan(ctx, reg, size.Upload, size.UploadRows); err != nil {
 		return err
 	}
+	if s.Single, err = s.plan(ctx, reg, size.Single, 1); err != nil {
+		return err
+	}
 	for left := size.Claims + (size.Claims+9)/10; left > 0; left -= sessionMax {
 		more, err := s.plan(ctx, reg, 1, min(left, sessionMax))
 		if err != nil {
@@ -136,7 +158,7 @@ func (s *Scene) Fill(ctx context.Context, reg *registry.Registry, move func(time
 	}
 	s.move(move, standards.DateOf(s.Clock).AddDays(2), 10)
 	until := standards.DateOf(s.Clock)
-	for _, x := range append(claimed, s.Issue...) {
+	for _, x := range slices.Concat(claimed, s.Issue, s.Single) {
 		shown, err := s.publicise(ctx, reg, x)
 		if err != nil {
 			return err
@@ -162,7 +184,7 @@ func (s *Scene) plan(ctx context.Context, reg *registry.Registry, n, rows int) (
 	out := make([]SceneSession, n)
 	for i := range out {
 		planned, err := reg.PlanSession(ctx, s.Issuer(), registry.NewSession{Name: "耐久测试批次", Filing: s.Filing.ID, Occupation: occupation,
-			Level: standards.Senior, ExamDate: standards.DateOf(s.Clock).AddDays(1)})
+			Level: standards.Senior, ExamDate: standards.DateOf(s.Clock).AddDays(1), Platform: "YM-1"})
 		if err != nil {
 			return nil, err
 		}
@@ -233,24 +255,33 @@ func certificatesOf(ctx context.Context, reg *registry.Registry, by registry.Act
 	}
 }
 
-// claim is the complete request for a holding. It is the same whenever it is
-// made.
-func (s *Scene) claim(h Holding) registry.ClaimRequest {
-	p := invented.PersonAt(h.Person)
-	return registry.ClaimRequest{Reference: "T-" + h.Number, Policy: "sample-2026", Certificate: h.Number, Document: p.Document, Name: p.Name,
-		Received: standards.DateOf(s.Clock),
-		Facts:    policy.Facts{policy.Insured: {Value: policy.Yes, Source: "耐久测试", At: s.Clock, Reference: "CB-1"}}}
+// claim is the complete request for a holding by a policy. It is the same whenever
+// it is made.
+func (s *Scene) claim(law string, h Holding) registry.ClaimRequest {
+	return TownClaim(law, h, standards.DateOf(s.Clock), s.Clock, "T-"+h.Number)
 }
 
 // Reserve reserves a claim on a holding; any other answer than that it may be
 // paid is an error.
 func (s *Scene) Reserve(ctx context.Context, reg *registry.Registry, h Holding) error {
-	_, err := s.reserve(ctx, reg, h)
+	_, err := s.reserve(ctx, reg, FirstLanguage, h)
 	return err
 }
 
-func (s *Scene) reserve(ctx context.Context, reg *registry.Registry, h Holding) (registry.ClaimView, error) {
-	answer, err := reg.ReserveClaim(ctx, s.payer(), s.claim(h))
+// ReserveBy is Reserve by another policy.
+func (s *Scene) ReserveBy(ctx context.Context, reg *registry.Registry, law string, h Holding) error {
+	_, err := s.reserve(ctx, reg, law, h)
+	return err
+}
+
+// ClaimBy is the request that ReserveBy makes, and Payer who makes it.
+func (s *Scene) ClaimBy(law string, h Holding) registry.ClaimRequest { return s.claim(law, h) }
+
+// Payer is the payer of the scene.
+func (s *Scene) Payer() registry.Actor { return s.payer() }
+
+func (s *Scene) reserve(ctx context.Context, reg *registry.Registry, law string, h Holding) (registry.ClaimView, error) {
+	answer, err := reg.ReserveClaim(ctx, s.payer(), s.claim(law, h))
 	if err != nil {
 		return registry.ClaimView{}, err
 	}
@@ -264,6 +295,18 @@ func (s *Scene) reserve(ctx context.Context, reg *registry.Registry, h Holding) 
 func (s *Scene) Certificates(ctx context.Context, reg *registry.Registry, n int) (out []registry.Issued, err error) {
 	for i := range min(n, len(s.Claims)) {
 		c, err := reg.CertificateByNumber(ctx, s.authority(), s.Claims[i*len(s.Claims)/min(n, len(s.Claims))].Number)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// CertificatesOf are the certificates that a town has kept a sample of.
+func (s *Scene) CertificatesOf(ctx context.Context, reg *registry.Registry, sample []Holding) (out []registry.Issued, err error) {
+	for _, h := range sample {
+		c, err := reg.CertificateByNumber(ctx, s.authority(), h.Number)
 		if err != nil {
 			return nil, err
 		}

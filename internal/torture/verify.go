@@ -185,7 +185,7 @@ func (v *verifier) claimed(ctx context.Context, a Ack) {
 		if h.Number != a.Certificate {
 			continue
 		}
-		again, err := v.reg.ReserveClaim(ctx, v.payer(), v.claim(h))
+		again, err := v.reg.ReserveClaim(ctx, v.payer(), v.claim(FirstLanguage, h))
 		if err != nil || again.Claim == nil || again.Claim.ID != a.Claim {
 			v.problem("claim %s: its reference does not answer it again: %v", a.Claim, err)
 		}

@@ -123,7 +123,7 @@ func (s *Scene) void(ctx context.Context, reg *registry.Registry, acks *acker, h
 // claimOn reserves, and then does with the claim what its number says: of ten
 // six are confirmed, two released, two left.
 func (s *Scene) claimOn(ctx context.Context, reg *registry.Registry, acks *acker, h Holding) error {
-	claim, err := s.reserve(ctx, reg, h)
+	claim, err := s.reserve(ctx, reg, FirstLanguage, h)
 	if err != nil {
 		return err
 	}
