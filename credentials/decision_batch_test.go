@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -27,22 +28,26 @@ func TestDecisionOverAFileOpensStrictly(t *testing.T) {
 	signer, err := r.Signer(jws.Decision)
 	noFail(t, err)
 	d := sampleDecisionBatch()
-	text, err := SignDecisionBatch(signer, d)
-	noFail(t, err)
 	keys, err := jws.ParseJWKS(r.JWKS(jws.Decision), jws.Decision)
 	noFail(t, err)
-	got, err := OpenDecisionBatch(text, keys, jws.Limits{})
-	if err != nil || got.Run != d.Run || len(got.Policies) != 2 || got.Amount != d.Amount {
-		t.Fatalf("%+v, %v", got, err)
-	}
-	for i := range len(text) {
-		for c := range 256 {
-			if byte(c) == text[i] || c != int(text[i])^1 && !strings.ContainsRune("Az0-.=\n", rune(c)) {
-				continue
-			}
-			bad := text[:i] + string([]byte{byte(c)}) + text[i+1:]
-			if _, err := OpenDecisionBatch(bad, keys, jws.Limits{}); err == nil {
-				t.Fatalf("byte %d as %q opens", i, rune(c))
+	for form, text := range bothForms(t, signer, d) {
+		got, err := OpenDecisionBatch(text, keys, jws.Limits{})
+		if err != nil || !reflect.DeepEqual(got, d) {
+			t.Fatalf("%s: %+v, %v", form, got, err)
+		}
+		s, key, err := OpenStatement(text, keys, jws.Limits{})
+		if err != nil || s.Subject != StatementBatch || s.ID != d.Run || s.Audience != d.Payer || s.TreeSize != d.TreeSize || key.ID != signer.KID() {
+			t.Fatalf("%s: %+v by %s, %v", form, s, key.ID, err)
+		}
+		for i := range len(text) {
+			for c := range 256 {
+				if byte(c) == text[i] || c != int(text[i])^1 && !strings.ContainsRune("Az0-.=\n", rune(c)) {
+					continue
+				}
+				bad := text[:i] + string([]byte{byte(c)}) + text[i+1:]
+				if _, err := OpenDecisionBatch(bad, keys, jws.Limits{}); err == nil {
+					t.Fatalf("%s: byte %d as %q opens", form, i, rune(c))
+				}
 			}
 		}
 	}
@@ -52,34 +57,73 @@ func TestDecisionOverAFileOpensStrictly(t *testing.T) {
 		if _, err := SignDecisionBatch(other, d); fail.CodeOf(err) != "wrong_purpose" {
 			t.Errorf("a key for %s signs: %v", p, err)
 		}
-		payload, err := marshalPlain(d)
-		noFail(t, err)
-		forged, err := other.Sign(payload, TypDecisionBatch)
-		noFail(t, err)
-		if _, err := OpenDecisionBatch(forged, r.Public(), jws.Limits{}); !errors.Is(err, jws.ErrWrongPurpose) {
-			t.Errorf("signed by a key for %s: %v", p, err)
+		for form, text := range bothForms(t, other, d) {
+			if _, err := OpenDecisionBatch(text, r.Public(), jws.Limits{}); !errors.Is(err, jws.ErrWrongPurpose) {
+				t.Errorf("%s, signed by a key for %s: %v", form, p, err)
+			}
 		}
 	}
 	// Signed by a decision key, and not the one proper text.
-	payload, err := marshalPlain(d)
-	noFail(t, err)
-	for name, c := range map[string]struct{ payload, typ string }{
-		"another type":   {string(payload), "vc+jwt"},
-		"no type":        {string(payload), ""},
-		"a member more":  {strings.Replace(string(payload), `"rows":`, `"name":"张三","rows":`, 1), TypDecisionBatch},
-		"a member twice": {strings.Replace(string(payload), `"rows":5`, `"rows":4,"rows":5`, 1), TypDecisionBatch},
-		"another order":  {strings.Replace(string(payload), `"rows":5,"allow":2`, `"allow":2,"rows":5`, 1), TypDecisionBatch},
-		"white space":    {strings.Replace(string(payload), `"rows":5`, `"rows": 5`, 1), TypDecisionBatch},
-		"trailing":       {string(payload) + "{}", TypDecisionBatch},
-		"no policies":    {strings.Replace(string(payload), `"policies":[{`, `"policies":null,"x":[{`, 1), TypDecisionBatch},
-		"none":           {`{}`, TypDecisionBatch},
-	} {
-		bad, err := signer.Sign([]byte(c.payload), c.typ)
-		noFail(t, err)
-		if _, err := OpenDecisionBatch(bad, keys, jws.Limits{}); err == nil {
-			t.Errorf("%s opens", name)
+	for typ, payload := range payloadsOf(t, d) {
+		for name, bad := range map[string]string{
+			"a member more":         strings.Replace(payload, `"rows":`, `"name":"张三","rows":`, 1),
+			"a member twice":        strings.Replace(payload, `"rows":5`, `"rows":4,"rows":5`, 1),
+			"another order":         strings.Replace(payload, `"rows":5,"allow":2`, `"allow":2,"rows":5`, 1),
+			"white space":           strings.Replace(payload, `"rows":5`, `"rows": 5`, 1),
+			"trailing":              payload + "{}",
+			"no policies":           strings.Replace(payload, `"policies":[{`, `"policies":null,"x":[{`, 1),
+			"rows that are lost":    strings.Replace(payload, `"rows":5`, `"rows":6`, 1),
+			"a log that shrinks":    strings.Replace(payload, `"tree_from":411`, `"tree_from":413`, 1),
+			"none":                  `{}`,
+			"the form of the other": payloadsOf(t, d)[map[string]string{TypStatement: typBatchBefore, typBatchBefore: TypStatement}[typ]],
+		} {
+			if bad == payload {
+				t.Fatalf("%s: nothing was changed", name)
+			}
+			text, err := signer.Sign([]byte(bad), typ)
+			noFail(t, err)
+			if _, err := OpenDecisionBatch(text, keys, jws.Limits{}); err == nil {
+				t.Errorf("%s: %s opens", typ, name)
+			}
+		}
+		for _, other := range []string{"vc+jwt", ""} {
+			text, err := signer.Sign([]byte(payload), other)
+			noFail(t, err)
+			if _, err := OpenDecisionBatch(text, keys, jws.Limits{}); !errors.Is(err, jws.ErrWrongType) {
+				t.Errorf("typ %q: %v", other, err)
+			}
 		}
 	}
+	claim, err := SignStatement(signer, sampleStatement())
+	noFail(t, err)
+	if _, err := OpenDecisionBatch(claim, keys, jws.Limits{}); fail.CodeOf(err) != "bad_decision" {
+		t.Errorf("the decision on a claim opens as one over a file: %v", err)
+	}
+}
+
+// payloadsOf is what is signed for d, by type: as a statement, and in the form
+// before.
+func payloadsOf(t testing.TB, d DecisionBatch) map[string]string {
+	t.Helper()
+	s, err := d.statement()
+	noFail(t, err)
+	now, err := s.payload()
+	noFail(t, err)
+	before, err := marshalPlain(d)
+	noFail(t, err)
+	return map[string]string{TypStatement: string(now), typBatchBefore: string(before)}
+}
+
+// bothForms are the signed texts of d, by type.
+func bothForms(t testing.TB, signer jws.Signer, d DecisionBatch) map[string]string {
+	t.Helper()
+	out := payloadsOf(t, d)
+	for typ, payload := range out {
+		text, err := signer.Sign([]byte(payload), typ)
+		noFail(t, err)
+		out[typ] = text
+	}
+	return out
 }
 
 func TestDecisionOverAFileIsHeldAgainstItself(t *testing.T) {
@@ -113,19 +157,17 @@ func TestDecisionOverAFileIsHeldAgainstItself(t *testing.T) {
 }
 
 func TestDecisionOverAFileOfADistrustedKey(t *testing.T) {
-	kind := joseKind{purpose: jws.Decision, typ: TypDecisionBatch}
-	payload, err := marshalPlain(sampleDecisionBatch())
-	noFail(t, err)
-	kind.payload = string(payload)
-	s := newJoseScene(t, kind)
-	text := s.sign(s.header("js04"), kind.payload, "js04")
-	for _, c := range []struct {
-		existed time.Time
-		ok      bool
-	}{{time.Time{}, false}, {testNow.Add(-time.Second), true}, {testNow, false}} {
-		d, err := OpenDecisionBatch(text, s.set, jws.Limits{Existed: c.existed})
-		if (err == nil) != c.ok || !c.ok && !errors.Is(err, jws.ErrDistrusted) || d.Rows != 5 {
-			t.Errorf("%v: %+v, %v", c.existed, d, err)
+	for typ, payload := range payloadsOf(t, sampleDecisionBatch()) {
+		s := newJoseScene(t, joseKind{purpose: jws.Decision, typ: typ, payload: payload})
+		text := s.sign(s.header("js04"), payload, "js04")
+		for _, c := range []struct {
+			existed time.Time
+			ok      bool
+		}{{time.Time{}, false}, {testNow.Add(-time.Second), true}, {testNow, false}} {
+			d, err := OpenDecisionBatch(text, s.set, jws.Limits{Existed: c.existed})
+			if (err == nil) != c.ok || !c.ok && !errors.Is(err, jws.ErrDistrusted) || d.Rows != 5 {
+				t.Errorf("%s %v: %+v, %v", typ, c.existed, d, err)
+			}
 		}
 	}
 }
@@ -138,12 +180,6 @@ func TestNpmJoseVerifiesTheDecisionOverAFile(t *testing.T) {
 	r := mustRing(t)
 	signer, err := r.Signer(jws.Decision)
 	noFail(t, err)
-	d := sampleDecisionBatch()
-	text, err := SignDecisionBatch(signer, d)
-	noFail(t, err)
-	input, err := json.Marshal(map[string]any{"decision": text, "kid": signer.KID(), "typ": TypDecisionBatch, "claims": d,
-		"keys": json.RawMessage(r.JWKS(jws.Decision)), "otherKeys": json.RawMessage(mustRing(t).JWKS(jws.Decision))})
-	noFail(t, err)
 	dir := t.TempDir()
 	script, err := os.ReadFile(filepath.Join("testdata", "decision.mjs"))
 	noFail(t, err)
@@ -151,10 +187,34 @@ func TestNpmJoseVerifiesTheDecisionOverAFile(t *testing.T) {
 	modules, err = filepath.Abs(modules)
 	noFail(t, err)
 	noFail(t, os.Symlink(modules, filepath.Join(dir, "node_modules")))
-	cmd := exec.Command(node, filepath.Join(dir, "decision.mjs"))
-	cmd.Stdin = bytes.NewReader(input)
-	out, err := cmd.CombinedOutput()
-	if err != nil || string(out) != "ok\n" {
-		t.Fatalf("%v\n%s", err, out)
+	for typ, text := range bothForms(t, signer, sampleDecisionBatch()) {
+		input, err := json.Marshal(map[string]any{"decision": text, "kid": signer.KID(), "typ": typ, "claims": json.RawMessage(payloadsOf(t, sampleDecisionBatch())[typ]),
+			"keys": json.RawMessage(r.JWKS(jws.Decision)), "otherKeys": json.RawMessage(mustRing(t).JWKS(jws.Decision))})
+		noFail(t, err)
+		cmd := exec.Command(node, filepath.Join(dir, "decision.mjs"))
+		cmd.Stdin = bytes.NewReader(input)
+		out, err := cmd.CombinedOutput()
+		if err != nil || string(out) != "ok\n" {
+			t.Fatalf("%s: %v\n%s", typ, err, out)
+		}
 	}
+}
+
+// A text that was signed before decisions over files were statements: it opens for
+// ever, byte for byte.
+func TestDecisionOverAFileSignedBefore(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("testdata", "decision-batch-before.json"))
+	noFail(t, err)
+	var kept struct {
+		Keys     json.RawMessage `json:"keys"`
+		Decision string          `json:"decision"`
+	}
+	noFail(t, json.Unmarshal(b, &kept))
+	keys, err := jws.ParseJWKS(kept.Keys, jws.Decision)
+	noFail(t, err)
+	d, err := OpenDecisionBatch(kept.Decision, keys, jws.Limits{})
+	if err != nil || !reflect.DeepEqual(d, sampleDecisionBatch()) {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	flipEvery(t, kept.Decision, func(s string) error { _, _, err := OpenStatement(s, keys, jws.Limits{}); return err })
 }

@@ -44,8 +44,9 @@ func joseKinds(t testing.TB) []joseKind {
 	directory := sampleDirectory()
 	dir, err := marshalPlain(directory)
 	noFail(t, err)
-	decision, err := marshalPlain(sampleDecisionBatch())
+	claim, err := sampleStatement().payload()
 	noFail(t, err)
+	decisions := payloadsOf(t, sampleDecisionBatch())
 	k := newKeys(t, "js")
 	compact, err := list.Sign(k.signers[jws.Status])
 	noFail(t, err)
@@ -68,7 +69,15 @@ func joseKinds(t testing.TB) []joseKind {
 			_, err := OpenDirectory(s, set)
 			return err
 		}},
-		{"decision over a file", jws.Decision, TypDecisionBatch, string(decision), MaxDecisionBatch, "bad_decision", func(s string, set jws.KeySet) error {
+		{"decision on a claim", jws.Decision, TypStatement, string(claim), MaxStatement, "bad_statement", func(s string, set jws.KeySet) error {
+			_, _, err := OpenStatement(s, set, jws.Limits{})
+			return err
+		}},
+		{"decision over a file", jws.Decision, TypStatement, decisions[TypStatement], MaxDecisionBatch, "bad_statement", func(s string, set jws.KeySet) error {
+			_, err := OpenDecisionBatch(s, set, jws.Limits{})
+			return err
+		}},
+		{"decision over a file, as before", jws.Decision, typBatchBefore, decisions[typBatchBefore], MaxDecisionBatch, "bad_decision", func(s string, set jws.KeySet) error {
 			_, err := OpenDecisionBatch(s, set, jws.Limits{})
 			return err
 		}},

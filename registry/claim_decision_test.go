@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bajigong/credentials"
+	"bajigong/credentials/jws"
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
 	"bajigong/registry"
@@ -34,7 +35,7 @@ func TestDecisionsReplayAndAreSigned(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, _, err := credentials.OpenStatement(signed, e.Config().Keys.Public())
+		s, _, err := credentials.OpenStatement(signed, e.Config().Keys.Public(), jws.Limits{})
 		var d registry.RecordedDecision
 		if err != nil || json.Unmarshal(s.Content, &d) != nil || !reflect.DeepEqual(d.Decision, *a.Decision) || s.ID != a.Claim.ID ||
 			s.Audience != by.Organisation || s.Subject != credentials.StatementClaim || s.TreeSize != a.Claim.LogIndex {
@@ -62,7 +63,7 @@ func TestAnswersAreSigned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, _, err := credentials.OpenStatement(a.Signed, e.Config().Keys.Public())
+	s, _, err := credentials.OpenStatement(a.Signed, e.Config().Keys.Public(), jws.Limits{})
 	var got registry.ClaimAnswer
 	if err != nil || json.Unmarshal(s.Content, &got) != nil {
 		t.Fatal(err)

@@ -1,64 +1,11 @@
 package web
 
 import (
-	"bytes"
-	"crypto/sha256"
-	_ "embed" // the notice
-	"encoding/base64"
 	"fmt"
-	"html/template"
 	"reflect"
 	"strconv"
-	"strings"
 
-	"github.com/gofiber/fiber/v2"
-
-	"bajigong/internal/fail"
 	"bajigong/registry"
-	"bajigong/registry/policy"
-)
-
-//go:embed templates/print/notice.html
-var noticeHTML string
-
-//go:embed templates/print/notice.css
-var noticeCSS string
-
-var (
-	noticeTemplate = template.Must(template.New("notice").Funcs(template.FuncMap{
-		// What each fact needs besides is told to the office, not to the person.
-		"ask": func(said string) string {
-			return strings.TrimSuffix(said, "（值、来源、时间、凭据编号）")
-		},
-		"outcome": func(o policy.Outcome) string {
-			return map[policy.Outcome]string{policy.Allow: "可以申领", policy.Deny: "不予申领", policy.Hold: "待补充后再定"}[o]
-		},
-		"next": func(o policy.Outcome) string {
-			if o == policy.Allow {
-				return "请在申领期限内提出申领。"
-			}
-			return "请咨询经办机构。"
-		},
-		// The heading says it already.
-		"step": func(text string) string { return strings.TrimPrefix(text, "下一步：") },
-		"left": func(days *int) string {
-			switch {
-			case days == nil || *days < 0:
-				return "已逾期"
-			case *days == 0:
-				return "今天是最后一天"
-			}
-			return fmt.Sprintf("还剩 %d 天", *days)
-		},
-		"pays": func(x registry.OverviewItem) bool {
-			return len(x.Decision.Failing) == 0 && (x.Outcome == policy.Allow || len(x.Decision.Calculation) > 0)
-		},
-	}).Parse(noticeHTML))
-	// noticePolicy lets the notice have its one style sheet, known by its hash.
-	noticePolicy = func() string {
-		sum := sha256.Sum256([]byte(noticeCSS))
-		return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-	}()
 )
 
 // counterRoutes are what a payer asks at its counter 窗口 and what auditors count.
@@ -72,9 +19,10 @@ func counterRoutes() []route {
 		{Method: "POST", Path: "/api/v1/claims/overview", Summary: "All that a person could claim from the caller, by document and name",
 			Description: "Every public certificate with every fund that has a policy in the payer's region: days left, amount, what fails or is missing and what to do. Nothing is reserved. The purpose is logged; of other payers' claims it says day and reason.",
 			endpoint:    api((*Server).claimOverview)},
-		{Method: "POST", Path: "/api/v1/claims/notice", Summary: "The same as a notice to print and hand out 一次性告知单",
-			Description: "Chinese, A4, with nothing loaded from elsewhere; the holder is masked. 404 no_match: name and document do not belong together.",
-			Answers:     []answer{{200, "text/html", "the notice"}}, endpoint: taking[registry.OverviewRequest]((*Server).claimNotice)},
+		{Method: "POST", Path: "/api/v1/claims/notice", Summary: "What of it the person asked about, as a notice to print and hand out 一次性告知单",
+			Description: "certificates and funds choose. Without funds those are told in detail that can be claimed, or that one thing alone stands in the way of; each of the others in one line. " +
+				"Chinese, A4, with nothing loaded from elsewhere; the holder is masked. 404 no_match: name and document do not belong together.",
+			Answers: []answer{{200, "text/html", "the notice"}}, endpoint: taking[registry.NoticeRequest]((*Server).claimNotice)},
 		{Method: "GET", Path: "/api/v1/claims/totals", Summary: "Counts and sums of claims per policy and year",
 			Description: "By region, policy and year. Of all payers of a region for its auditors and authority; of its own for a payer. A page may be short, or empty, and not the last.",
 			Query: append([]parameter{{Name: "year", Description: "the natural year in which they count", Integer: true}, {Name: "policy", Description: "id of a policy"},
@@ -90,24 +38,6 @@ func counterRoutes() []route {
 
 func (s *Server) claimOverview(c *call, in registry.OverviewRequest) (registry.ClaimOverview, error) {
 	return s.reg.Overview(c.ctx, c.by, in)
-}
-
-func (s *Server) claimNotice(c *call, in registry.OverviewRequest) error {
-	o, err := s.reg.Overview(c.ctx, c.by, in)
-	if err != nil {
-		return err
-	}
-	if !o.Match {
-		return fail.New(fail.NotFound, "no_match", "%s", o.Note.EN).In("%s", o.Note.ZH)
-	}
-	var out bytes.Buffer
-	if err := noticeTemplate.Execute(&out, map[string]any{"Style": template.CSS(noticeCSS), "O": o}); err != nil {
-		return fmt.Errorf("notice: %w", err)
-	}
-	c.fiber.Set(fiber.HeaderContentSecurityPolicy, noticePolicy)
-	c.fiber.Set(fiber.HeaderContentType, "text/html; charset=utf-8")
-	c.fiber.Set(fiber.HeaderCacheControl, "no-store")
-	return c.fiber.Send(out.Bytes())
 }
 
 // wholeOr is a whole number of the query, or what is taken when it is absent.

@@ -40,12 +40,12 @@ func TestCounterOverHTTP(t *testing.T) {
 	if csp := r.Header.Get("Content-Security-Policy"); csp != noticePolicy || r.Header.Get("Cache-Control") != "no-store" || strings.Contains(page, "src=") || strings.Contains(page, "href=") {
 		t.Errorf("%v", r.Header)
 	}
-	for _, want := range []string{"补贴申领一次性告知单", one.Number, "依据条款", "还需补充", "下一步", "12333", "示例政策", "规则中未载明期限", o.Day.Chinese()} {
+	for _, want := range []string{"补贴申领一次性告知单", one.Number, "依据：", "请您说明", "参保状态", "下一步", "12333", "示例政策", "没有写明期限", o.Day.Chinese()} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the notice does not say %q", want)
 		}
 	}
-	for _, never := range []string{p.Name, p.Document, "下一步：", "&lt;", "ZgotmplZ"} {
+	for _, never := range []string{p.Name, p.Document, "下一步：", "来源、时间", "320583/", "&lt;", "ZgotmplZ"} {
 		if strings.Contains(page, never) {
 			t.Errorf("the notice has %q", never)
 		}

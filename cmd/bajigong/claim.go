@@ -24,19 +24,17 @@ func claimCommand(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "claim",
 		Short: "补贴申领：核验、锁定、确认、解除、追回 (claims: nobody is paid twice)",
-		Long: `claim 用补贴经办机构的接口密钥办理申领：
+		Long: `claim 用补贴经办机构的接口密钥办理申领。一笔申领的办理过程：
 
-  check     核验：逐条列出不符的规定（政策条款）和金额计算，不留记录
-  reserve   锁定：同一事项只有一家能锁定，默认 90 天后自动解除
-  confirm   确认发放
-  release   解除锁定
-  refund    追回
-  show      查看一笔申领
-  overview  窗口查询：某人在本地可申领哪些补贴
-  notice    一次性告知单（可打印的 HTML）
+  核验 check → 锁定 reserve → 公示 publicise → 待拨付 payable → 发放 confirm（成批的用 payout）
+  发放之后：退票 return、追回 recover 和 refund、更正 correction
+
+核验不留记录；锁定后其他机构不能发放同一事项，默认 90 天后自动解除。本地区规则不要求公示的，
+锁定后可直接发放。窗口用 overview、notice；审计和主管部门用各自的密钥查看清单和统计。
 
 退出码：0 可以发放（已锁定、已记录）；1 不予发放，或须补充材料；3 申领信息有误。
-缺少外部事实（参保、在职等）时答复“待补充”，不会按不符处理。
+缺少外部事实（参保、在职等）时答复“待补充”，不会按不符处理。“原则上”的规定经批准可以例外，
+用 --exception 填报批准文号，批准与决定依据一并留存。
 
 Exit codes: 0 may be paid; 1 refused, or something must be supplied first; 3 the
 request has mistakes. Other payers' claims show as a date and a reason only.`,
@@ -44,12 +42,40 @@ request has mistakes. Other payers' claims show as a date and a reason only.`,
   bajigong claim reserve --reference KS-2026-0001 --fund skill_uplift --certificate S000032058300253000001 \
       --name 张三 --document … --fact employed=yes --fact-source 昆山社保 --fact-reference SB-9 --fact-at 2026-03-20
   bajigong claim check --subject work_months --from 2026-01-01 --to 2026-03-31 --units 3 --name 张三 --document …
-  bajigong claim confirm c-… --payment PAY-77 --paid-on 2026-03-31 --amount 2000
-  bajigong claim release c-… --reason 本人撤回`,
+  bajigong claim publicise c-… --from 2026-03-23
+  bajigong claim payable c-…
+  bajigong claim confirm c-… --payment PAY-77 --paid-on 2026-04-03 --amount 2000
+  bajigong claim recover c-… --reason 证书撤销 --restores no`,
 	}
 	server.add(cmd.PersistentFlags(), w)
-	return group(cmd, append([]*cobra.Command{claimCheck(w, &server), claimCheckBatch(w, &server), claimReserve(w, &server), claimConfirm(w, &server),
-		claimRelease(w, &server), claimRefundParts(w, &server), claimShow(w, &server), claimOverview(w, &server), claimNotice(w, &server)}, claimLifeCommands(w, &server)...)...)
+	return stages(cmd,
+		stage{"check", "核验 Check:", []*cobra.Command{claimCheck(w, &server), claimCheckBatch(w, &server)}},
+		stage{"reserve", "锁定 Reserve:", []*cobra.Command{claimReserve(w, &server), claimExtend(w, &server), claimRelease(w, &server), claimWithdraw(w, &server)}},
+		stage{"publicity", "公示 Publicity:", []*cobra.Command{claimPublicise(w, &server), claimObject(w, &server)}},
+		stage{"payout", "拨付和发放 Payout:", []*cobra.Command{claimPayable(w, &server), claimPayout(w, &server), claimConfirm(w, &server)}},
+		stage{"afterwards", "发放之后 Afterwards:", []*cobra.Command{claimReturn(w, &server), claimRecover(w, &server), claimRefundParts(w, &server),
+			claimCorrection(w, &server), claimDecision(w, &server)}},
+		stage{"overview", "窗口、清单和统计 Overview:", []*cobra.Command{claimOverview(w, &server), claimNotice(w, &server), claimShow(w, &server), claimList(w, &server),
+			claimDue(w, &server), claimRecoveries(w, &server), claimTotals(w, &server), claimPatterns(w, &server)}})
+}
+
+// stage is a part of the course of work, with its commands.
+type stage struct {
+	id, title string
+	commands  []*cobra.Command
+}
+
+// stages is group for commands that follow each other: help shows them by stage.
+func stages(cmd *cobra.Command, parts ...stage) *cobra.Command {
+	var all []*cobra.Command
+	for _, p := range parts {
+		cmd.AddGroup(&cobra.Group{ID: p.id, Title: p.title})
+		for _, c := range p.commands {
+			c.GroupID = p.id
+		}
+		all = append(all, p.commands...)
+	}
+	return group(cmd, all...)
 }
 
 const claimsPath = "/api/v1/claims"
@@ -376,7 +402,7 @@ func printDecision(w world, d policy.Decision, gaps bool) {
 			say(w.stdout, "    %s  %s\n", string(b.On), whose)
 		}
 		if f.InPrinciple {
-			fmt.Fprintln(w.stdout, "    条文为“原则上”：经批准的例外用 --exception 填报 (in principle: an approved exception is given with --exception)")
+			exceptionHint(w, f)
 		}
 	}
 	for _, m := range d.Missing {
@@ -470,6 +496,11 @@ func printClaim(w world, c registry.ClaimView) {
 	}
 	if r := c.Recovery; r != nil && r.Closed.IsZero() {
 		pairs = append(pairs, [2]string{"须追回 to recover", r.Amount.String() + " 元 (CNY)"})
+	}
+	for _, x := range c.Corrections {
+		if x.State == registry.ClaimCorrectionProposed {
+			pairs = append(pairs, [2]string{"待复核的更正 correction waits", fmt.Sprintf("%d  第 %d 步 step %d: %s", x.N, x.Step, x.Step, corrected(x))})
+		}
 	}
 	facts(w.stdout, append(pairs, [2]string{"日志 log entry", fmt.Sprint(c.LogIndex)})...)
 }

@@ -55,9 +55,39 @@ func TestFileOfClaimsIsChecked(t *testing.T) {
 		t.Errorf("%s, %v", b, err)
 	}
 
+	// The signed decision over the file, opened offline and held against both files.
+	text, err := json.Marshal(again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, keys := file(t, "run.json", string(text)), fetched(t, s, "/keys/decision.json", "decision.json")
+	verify := []string{"policy", "verify", kept, "--jwks", keys}
+	says(t, s.run(exitOK, verify...), "✓ 签名有效", "批量预检的决定", again.ID, "320583/ks-jy", "3 行 rows", "可以申领 allow", "2600 元", again.Results, "sample-2026 v1")
+	says(t, s.run(exitOK, append(verify, "--file", in, "--results", lines, "--json")...), `"subject": "batch"`, `"allow": 1`)
+	s.run(exitNo, append(verify, "--file", lines)...)
+	says(t, s.errs.String(), "不是当时的文件", lines)
+	unsigned := again
+	unsigned.Decision = ""
+	if text, err = json.Marshal(unsigned); err != nil {
+		t.Fatal(err)
+	}
+	s.run(exitInvalid, "policy", "verify", file(t, "open.json", string(text)), "--jwks", keys)
+
 	one := file(t, "one.csv", strings.Join(strings.SplitAfterN(rows.String(), "\n", 3)[:2], ""))
 	s.run(exitOK, "claim", "check-batch", one, "--policy", "sample-2026", "--fact-source", "x", "--fact-at", "2026-03-01", "--fact-reference", "1")
 	s.run(exitConflict, "claim", "check-batch", one, "--policy", "sample-2026", "--run", run.ID)
 	says(t, s.run(exitInvalid, "claim", "check-batch", file(t, "bad.csv", "姓名,开户行\n张三,x\n"), "--policy", "sample-2026"), "开户行")
 	s.run(exitUsage, "claim", "check-batch", one, "--policy", "sample-2026", "-o", "x.pdf")
+	s.run(exitUsage, "policy", "verify", fetched(t, s, "/api/v1/claims/"+mustReserveFirst(t, s, issued[0].Number)+"/decision", "c.jwt"), "--jwks", keys, "--file", in)
+}
+
+// mustReserveFirst reserves a claim of the first person and answers its id.
+func mustReserveFirst(t *testing.T, s *served, number string) string {
+	t.Helper()
+	var a registry.ClaimAnswer
+	out := s.run(exitOK, "claim", "reserve", "--json", "--file", claimRequest(t, number, invented.PersonAt(0), "KS-9", claimFacts(s.Clock.Now())))
+	if err := json.Unmarshal([]byte(out), &a); err != nil || a.Claim == nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return a.Claim.ID
 }

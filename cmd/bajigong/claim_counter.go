@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -9,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"bajigong/internal/fail"
 	"bajigong/registry"
 	"bajigong/registry/policy"
+	"bajigong/standards"
 )
 
 const overviewExample = `
@@ -37,7 +36,7 @@ Nothing is reserved. Personal data is read from a file only.
 		Example: `  bajigong claim overview --file request.json`,
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			in, err := readOverview(w, file)
+			in, err := readRequest[registry.OverviewRequest](w, file, "查询信息")
 			if err != nil {
 				return err
 			}
@@ -67,69 +66,72 @@ Nothing is reserved. Personal data is read from a file only.
 
 func claimNotice(w world, server *serverFlags) *cobra.Command {
 	var file, to string
+	var funds, certificates []string
 	cmd := &cobra.Command{
 		Use:   "notice",
 		Short: "打印一次性告知单 (a notice to print and hand out)",
-		Long: `notice 与 overview 内容相同，写成可打印的 A4 告知单（HTML，不引用外部内容），姓名、
-证件号码已遮盖。
+		Long: `notice 把窗口查询的结果写成可打印的 A4 一次性告知单（HTML，不引用外部内容），姓名、证件号码
+已遮盖。不指定时，详列可以申领的、只差一步的补贴，其余每项一行写明原因；用 --fund、
+--certificate 只告知所问的补贴、证书。编号中含证件号码的证书，写在文件的 certificates 中。
 
-notice writes the same as overview as one HTML page for A4; the holder is masked.
+Without a choice it tells in detail what can be claimed, or what one thing alone stands
+in the way of, and the rest in a line each. With --fund and --certificate it tells what
+was asked about.
 ` + overviewExample,
-		Example: `  bajigong claim notice --file request.json -o 告知单.html`,
-		Args:    exactly(0),
+		Example: `  bajigong claim notice --file request.json -o 告知单.html
+  bajigong claim notice --file request.json --fund skill_uplift --certificate S000032058300253000001 -o 告知单.html`,
+		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if to == "" {
 				return usageError{fmt.Errorf("请用 -o 指定告知单文件 (say where to write it: -o)")}
 			}
-			in, err := readOverview(w, file)
+			in, err := readRequest[registry.NoticeRequest](w, file, "查询信息")
 			if err != nil {
 				return err
 			}
-			body, err := json.Marshal(in)
-			if err != nil {
-				return err
+			for _, text := range certificates {
+				if n, err := standards.ParseNumber(text); err == nil && n.Personal() {
+					return usageError{fmt.Errorf("该证书编号中含证件号码，请写在文件的 certificates 中，不要写在命令行上 (this number has an identity number in it: put it into the file)")}
+				}
 			}
-			c, err := server.client(w, true)
-			if err != nil {
-				return err
+			in.Certificates = append(in.Certificates, certificates...)
+			for _, f := range funds {
+				in.Funds = append(in.Funds, policy.Fund(f))
 			}
-			got, err := c.send(cmd.Context(), ask{method: http.MethodPost, path: claimsPath + "/notice", accept: "text/html, application/problem+json;q=0.1", kind: "application/json", body: body})
-			if err == nil {
-				err = c.refusal(got)
-			}
-			if err != nil {
-				return err
-			}
-			if got.kind != "text/html" {
-				return c.strange(got, nil)
-			}
-			if err := writeFile(to, got.body, 0o600); err != nil {
-				return err
-			}
-			say(w.stdout, "已写入 written: %s\n", to)
-			return nil
+			return saveNotice(cmd, w, server, in, to)
 		},
 	}
 	cmd.Flags().StringVar(&file, "file", "", "查询信息 JSON 文件，“-”为标准输入 (request as JSON)")
+	cmd.Flags().StringArrayVar(&funds, "fund", nil, "所问的资金类别，可多次，例如 skill_uplift (a fund that was asked about)")
+	cmd.Flags().StringArrayVar(&certificates, "certificate", nil, "所问的证书编号，可多次 (a certificate that was asked about)")
 	cmd.Flags().StringVarP(&to, "output", "o", "", "告知单文件 (where to write the notice)")
 	return cmd
 }
 
-func readOverview(w world, file string) (out registry.OverviewRequest, err error) {
-	if file == "" {
-		return out, usageError{fmt.Errorf("请用 --file 提供查询信息 (give the request with --file)")}
-	}
-	b, err := readInput(w, file, 1<<20)
+func saveNotice(cmd *cobra.Command, w world, server *serverFlags, in registry.NoticeRequest, to string) error {
+	body, err := json.Marshal(in)
 	if err != nil {
-		return out, err
+		return err
 	}
-	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(b, []byte("\ufeff"))))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&out); err != nil {
-		return out, fail.New(fail.Invalid, "request_json", "the request is not JSON of the right form: %s", jsonFault(err)).
-			In("查询信息不是规定格式的 JSON：%s", jsonFault(err))
+	c, err := server.client(w, true)
+	if err != nil {
+		return err
 	}
-	return out, nil
+	got, err := c.send(cmd.Context(), ask{method: http.MethodPost, path: claimsPath + "/notice", accept: "text/html, application/problem+json;q=0.1", kind: "application/json", body: body})
+	if err == nil {
+		err = c.refusal(got)
+	}
+	if err != nil {
+		return err
+	}
+	if got.kind != "text/html" {
+		return c.strange(got, nil)
+	}
+	if err := writeFile(to, got.body, 0o600); err != nil {
+		return err
+	}
+	say(w.stdout, "已写入 written: %s\n", to)
+	return nil
 }
 
 func printOverview(w world, o registry.ClaimOverview) {

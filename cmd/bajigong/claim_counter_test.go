@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"bajigong/internal/invented"
@@ -28,6 +29,16 @@ func TestCounterByCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	says(t, string(page), "一次性告知单", issued[0].Number)
+	says(t, s.run(exitOK, "claim", "notice", "--file", request, "--fund", "skill_uplift", "--certificate", issued[0].Number, "-o", to), to)
+	if page, err = os.ReadFile(to); err != nil || strings.Count(string(page), "<section") != 1 || strings.Contains(string(page), "<table>") {
+		t.Errorf("one fund: %v\n%s", err, page)
+	}
+	s.run(exitInvalid, "claim", "notice", "--file", request, "--fund", "lottery", "-o", to)
+	s.run(exitInvalid, "claim", "notice", "--file", request, "--certificate", "S000032058301269999999", "-o", to)
+	s.run(exitUsage, "claim", "notice", "--file", request, "--certificate", "T"+p.Document, "-o", to)
+	if strings.Contains(s.errs.String(), p.Document) {
+		t.Error("the error repeats an identity number")
+	}
 	s.run(exitUsage, "claim", "notice", "--file", request)
 	s.run(exitUsage, "claim", "overview")
 	wrong := file(t, "wrong.json", `{"document": "`+p.Document+`", "name": "另一人", "purpose": "咨询"}`)

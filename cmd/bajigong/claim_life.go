@@ -17,12 +17,6 @@ import (
 	"bajigong/standards"
 )
 
-// claimLifeCommands are what happens to a claim between its reservation and its end.
-func claimLifeCommands(w world, server *serverFlags) []*cobra.Command {
-	return []*cobra.Command{claimExtend(w, server), claimPublicise(w, server), claimPayable(w, server), claimReturn(w, server),
-		claimWithdraw(w, server), claimRecover(w, server), claimPayout(w, server), claimDue(w, server)}
-}
-
 // lifeStep is a command that records one step of a claim.
 func lifeStep(w world, server *serverFlags, use, path, short, long, example string, in func() (any, error), needed func(*cobra.Command)) *cobra.Command {
 	var asJSON bool
@@ -79,7 +73,7 @@ The lock stands through that day; the rules of the region bound it.`, `  bajigon
 func claimPublicise(w world, server *serverFlags) *cobra.Command {
 	var from, until, notice string
 	return lifeStep(w, server, "publicise", "publicity", "公示 (record that it is shown to the public)", `publicise 登记公示：--from 为公示首日；--until 不填则取本地区规则要求的最后一日，
-不得短于规则要求的工作日数。有异议的用接口停止公示，或解除锁定。
+不得短于规则要求的工作日数。有异议的用 object 停止公示，或用 release 解除锁定。
 
 Working days by the State Council's calendar; never shorter than the rules ask.`, `  bajigong claim publicise c-… --from 2026-03-23`,
 		func() (any, error) {

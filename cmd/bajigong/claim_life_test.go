@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/spf13/cobra"
-
 	"bajigong/internal/invented"
 	"bajigong/registry"
 	"bajigong/registry/policy"
@@ -18,9 +16,8 @@ import (
 func (s *served) life(t *testing.T, ends error, args ...string) string {
 	t.Helper()
 	w := s.world()
-	var server serverFlags
-	cmd := group(&cobra.Command{Use: "claim", SilenceErrors: true, SilenceUsage: true}, append(claimLifeCommands(w, &server), claimRefundParts(w, &server))...)
-	server.add(cmd.PersistentFlags(), w)
+	cmd := claimCommand(w)
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	cmd.SetArgs(args)
 	if err := cmd.ExecuteContext(context.Background()); err != ends {
 		t.Fatalf("claim %v: %v, want %v\n%s\n%s", args, err, ends, &s.out, &s.errs)

@@ -70,7 +70,7 @@ type served struct {
 
 // newServed serves a new register on this machine. Commands that run on its
 // machine find it by BAJIGONG_SERVER.
-func newServed(t *testing.T, opts ...registrytest.Options) *served {
+func newServed(t testing.TB, opts ...registrytest.Options) *served {
 	t.Helper()
 	s := &served{Env: registrytest.New(t, opts...), machine: newMachine(t)}
 	pages, err := paperOf(config{}, slog.New(slog.DiscardHandler))

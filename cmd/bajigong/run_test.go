@@ -1,6 +1,9 @@
 package main
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestMistakesOnTheCommandLine(t *testing.T) {
 	m := newMachine(t)
@@ -38,7 +41,16 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 
 func TestGroupsShowTheirHelp(t *testing.T) {
 	m := newMachine(t)
-	for _, name := range []string{"issue", "claim", "occupations", "key", "audit"} {
+	for _, name := range []string{"issue", "people", "collisions", "occupations", "key", "audit"} {
 		says(t, m.run(exitOK, name), "Available Commands")
+	}
+	// Those of claims stand in the order of the work, none beside it.
+	rest := m.run(exitOK, "claim")
+	for _, stage := range []string{"核验 Check:", "锁定 Reserve:", "公示 Publicity:", "拨付和发放 Payout:", "发放之后 Afterwards:", "窗口、清单和统计 Overview:"} {
+		_, after, found := strings.Cut(rest, stage)
+		if !found || strings.Contains(after, "Additional Commands") {
+			t.Fatalf("%s is not in its place, or commands stand in no stage:\n%s", stage, rest)
+		}
+		rest = after
 	}
 }

@@ -27,10 +27,16 @@ func TestMain(m *testing.M) {
 //
 //	exits N COMMAND…    run a command that must end with the exit code N
 //	mint DIR [revoked]  make keys, directory, status lists and a certificate
+//
+// and those of a register that is served, see registerCommands.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "mint": mint},
+		Cmds: registerCommands(map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "mint": mint}),
+		Setup: func(env *testscript.Env) error {
+			env.Values["t"], env.Values["served"] = env.T(), new(*scriptServed)
+			return nil
+		},
 	})
 }
 

@@ -22,7 +22,7 @@ func TestStatementRoundTrip(t *testing.T) {
 	in.Content = json.RawMessage(strings.ReplaceAll(string(in.Content), ",", ",\n  ")) // is compacted
 	compact, err := SignStatement(k.signers[jws.Decision], in)
 	noFail(t, err)
-	got, key, err := OpenStatement(compact, k.set)
+	got, key, err := OpenStatement(compact, k.set, jws.Limits{})
 	noFail(t, err)
 	want := sampleStatement()
 	if string(got.Content) != string(want.Content) || !got.At.Equal(want.At) || got.Origin != want.Origin || got.Audience != want.Audience ||
@@ -40,6 +40,7 @@ func TestStatementIsChecked(t *testing.T) {
 		"audience": func(s *Statement) { s.Audience = "" },
 		"subject":  func(s *Statement) { s.Subject = "promise" },
 		"long id":  func(s *Statement) { s.ID = strings.Repeat("x", 65) },
+		"long aud": func(s *Statement) { s.Audience = strings.Repeat("x", 201) },
 		"content":  func(s *Statement) { s.Content = json.RawMessage(`[]`) },
 		"no JSON":  func(s *Statement) { s.Content = json.RawMessage(`{`) },
 		"none":     func(s *Statement) { s.Content = nil },
@@ -81,14 +82,14 @@ func TestStatementIsOpenedStrictly(t *testing.T) {
 		if change == string(payload) {
 			t.Fatalf("%s: nothing was changed", name)
 		}
-		if _, _, err := OpenStatement(sign(jws.Decision, change, TypStatement), k.set); err == nil {
+		if _, _, err := OpenStatement(sign(jws.Decision, change, TypStatement), k.set, jws.Limits{}); err == nil {
 			t.Errorf("%s: opened", name)
 		}
 	}
-	if _, _, err := OpenStatement(sign(jws.Directory, string(payload), TypStatement), k.set); !errors.Is(err, jws.ErrWrongPurpose) {
+	if _, _, err := OpenStatement(sign(jws.Directory, string(payload), TypStatement), k.set, jws.Limits{}); !errors.Is(err, jws.ErrWrongPurpose) {
 		t.Errorf("signed with a directory key: %v", err)
 	}
-	if _, _, err := OpenStatement(sign(jws.Decision, string(payload), "other"), k.set); err == nil {
+	if _, _, err := OpenStatement(sign(jws.Decision, string(payload), "other"), k.set, jws.Limits{}); err == nil {
 		t.Error("opened under another type")
 	}
 }
@@ -98,25 +99,41 @@ func TestEveryFlippedBitOfAStatementIsRefused(t *testing.T) {
 	k := newKeys(t, "js")
 	compact, err := SignStatement(k.signers[jws.Decision], sampleStatement())
 	noFail(t, err)
-	flipEvery(t, compact, func(s string) error { _, _, err := OpenStatement(s, k.set); return err })
+	flipEvery(t, compact, func(s string) error { _, _, err := OpenStatement(s, k.set, jws.Limits{}); return err })
 }
 
 func FuzzOpenStatement(f *testing.F) {
 	k := newKeys(f, "js")
 	payload, err := sampleStatement().payload()
 	noFail(f, err)
-	f.Add(string(payload))
-	f.Add(strings.Replace(string(payload), `,"iat"`, `, "iat"`, 1))
-	f.Fuzz(func(t *testing.T, payload string) {
-		compact, err := k.signers[jws.Decision].Sign([]byte(payload), TypStatement)
+	batch, err := sampleDecisionBatch().statement()
+	noFail(f, err)
+	now, err := batch.payload()
+	noFail(f, err)
+	before, err := marshalPlain(sampleDecisionBatch())
+	noFail(f, err)
+	for _, typ := range []string{TypStatement, typBatchBefore} {
+		for _, p := range []string{string(payload), string(now), string(before)} {
+			f.Add(p, typ)
+			f.Add(strings.Replace(p, `,"iat"`, `, "iat"`, 1), typ)
+		}
+	}
+	f.Fuzz(func(t *testing.T, payload, typ string) {
+		compact, err := k.signers[jws.Decision].Sign([]byte(payload), typ)
 		if err != nil {
 			return
 		}
-		s, _, err := OpenStatement(compact, k.set)
+		s, _, err := OpenStatement(compact, k.set, jws.Limits{})
 		if err != nil {
 			return
 		}
 		again, err := s.payload()
+		if typ == typBatchBefore {
+			var d DecisionBatch
+			if d, err = s.Batch(); err == nil {
+				again, err = marshalPlain(d)
+			}
+		}
 		if err != nil || string(again) != payload {
 			t.Fatalf("%q opened and reads %q: %v", payload, again, err)
 		}
