@@ -157,6 +157,7 @@ var numbersAllowed = map[string]string{
 	"registry/institution_list.go directoryChoices":                   "choices that a page offers",
 	"registry/institution_list.go f.Stars > 5":                        "bounds an input; the grades are data",
 	"registry/issue.go bulkPage":                                      "records of one Update",
+	"registry/issue.go fewRows":                                       "up to how many rows a batch is no bulk work of the store",
 	"registry/list_parse.go ListMaxBytes":                             "size of a file",
 	"registry/list_parse.go digits < 13":                              "characters of a code",
 	"registry/list_parse.go countDigits(s) >= 4":                      "digits by which a number is told from a word",

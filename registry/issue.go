@@ -15,6 +15,9 @@ import (
 // quick beside it.
 const bulkPage = 500
 
+// fewRows is up to how many rows a batch is no bulk work.
+const fewRows = 10
+
 // Issue turns the passed candidates of a session into certificates, all of them
 // or none. It is idempotent by session: called again it goes on where the last
 // call or process stopped, and answers the same batch once it is published.
@@ -183,8 +186,12 @@ func (r *Registry) putBatch(tx kv.Tx, by Actor, s Session, b Batch, kind EventKi
 // the caller saw it. Another process may have gone on meanwhile; then nothing is
 // done and its batch is the answer.
 func (r *Registry) onPage(ctx context.Context, seen Batch, fn func(tx kv.Tx, s Session, b Batch) (Batch, error)) (Batch, error) {
+	write := r.db.Bulk
+	if seen.Total <= fewRows {
+		write = r.db.Update // a group takes one page of bulk work: small ones would wait for each other
+	}
 	var out Batch
-	err := r.db.Bulk(ctx, func(tx kv.Tx) error {
+	err := write(ctx, func(tx kv.Tx) error {
 		out = Batch{}
 		b, err := need(tx, batches, kv.Key(seen.ID), "batch", "发证批次", seen.ID)
 		if err != nil {
