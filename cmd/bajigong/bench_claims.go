@@ -137,10 +137,15 @@ func (b *bencher) reserve(ctx context.Context, law string, clients int) ([]bench
 		merged[i] = merged[i].Distinct()
 	}
 	b.reserved = merged
-	limit, err := torture.Measure(1, len(merged), time.Hour, func(i int) error { return torture.Redo(ctx, b.tap.Engine, merged[i]) })
-	limit.Ops = ours.Ops
-	return []benchFigure{figureOf(name, clients, ours, limit, fmt.Sprintf("the same distinct reads and writes in commits of %d claims, one after another", clients)).
-		with("commits", float64(len(commits)))}, err
+	shares := torture.Shares(merged, "claims")
+	limit, err := torture.Measure(clients, len(shares), time.Hour, func(i int) error { return torture.Update(ctx, b.reg.db, shares[i]) })
+	if err != nil {
+		return nil, err
+	}
+	raw, err := torture.Measure(1, len(merged), time.Hour, func(i int) error { return torture.Redo(ctx, b.tap.Engine, merged[i]) })
+	raw.Ops = ours.Ops
+	f := figureOf(name, clients, ours, limit, fmt.Sprintf("Updates of the store by %d clients that read and write as much, and decide nothing", clients))
+	return []benchFigure{f.with("commits", float64(len(commits))).with("engine_alone_per_second", raw.PerSecond())}, err
 }
 
 var languageOf = map[string]string{torture.FirstLanguage: "language 1", torture.SecondLanguage: "language 2"}

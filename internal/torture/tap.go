@@ -177,6 +177,59 @@ func compareWrites(a, b kv.Write) int {
 	return cmp.Or(cmp.Compare(a.Table, b.Table), bytes.Compare(a.Key, b.Key))
 }
 
+// Shares divides groups into parts, as many as a group has writes to t: what one of
+// the Updates that were committed together read and wrote on average. Keys of the
+// store's own are left out, since each Update comes with them. Every value is the
+// last that a group wrote under its key, so that the parts may be done in any order.
+func Shares(groups []Group, t kv.Table) (out []Group) {
+	last := map[string]kv.Write{}
+	name := func(w kv.Write) string { return string(w.Table) + "\x00" + string(w.Key) }
+	for _, g := range groups {
+		for _, w := range g.Writes {
+			last[name(w)] = w
+		}
+	}
+	for _, g := range groups {
+		n := g.Count(t)
+		if n == 0 {
+			continue
+		}
+		parts := make([]Group, n)
+		for i, w := range g.Writes {
+			if w.Table != metaTable {
+				parts[i%n].Writes = append(parts[i%n].Writes, last[name(w)])
+			}
+		}
+		for i, r := range g.Reads {
+			if r.Table != metaTable {
+				parts[i%n].Reads = append(parts[i%n].Reads, r)
+			}
+		}
+		out = append(out, parts...)
+	}
+	return out
+}
+
+// metaTable is where the store keeps its own books.
+const metaTable kv.Table = "meta"
+
+// Update makes the reads and writes of a group in one Update.
+func Update(ctx context.Context, db *kv.DB, g Group) error {
+	return db.Update(ctx, func(tx kv.Tx) error {
+		if err := readAll(tx, g.Reads); err != nil {
+			return err
+		}
+		for _, w := range g.Writes {
+			if w.Value == nil {
+				tx.Delete(w.Table, w.Key)
+			} else {
+				tx.Put(w.Table, w.Key, w.Value)
+			}
+		}
+		return nil
+	})
+}
+
 // Redo makes the distinct reads of a group in as few calls as the engine has,
 // and its writes, in one commit. Done on the store that the group was noted on,
 // with all groups after it, it leaves the store as it was.
