@@ -29,6 +29,10 @@ const (
 // DecisionPoliciesMost is how many policies a decision over a file may name.
 const DecisionPoliciesMost = 100
 
+// MaxAudience is how long the name of the organisation that a statement is for may
+// be, in bytes: what takes payers into a register holds them to the same bound.
+const MaxAudience = 100
+
 // A Statement is what the register answered a subsidy system, to be kept with the
 // payment's papers: anybody with the keys of /keys/decision.json can check years
 // later that the register said so. It is a compact JWS of type TypStatement, and
@@ -81,8 +85,8 @@ func (s Statement) check() error {
 	if s.At.Unix() <= 0 || s.At.Nanosecond() != 0 {
 		return badStatement("iat is no whole second after 1970")
 	}
-	if s.Audience == "" || len(s.Audience) > 200 || len(s.ID) > 64 {
-		return badStatement("aud is missing or longer than 200 bytes, or id is longer than 64")
+	if s.Audience == "" || len(s.Audience) > MaxAudience || len(s.ID) > 64 {
+		return badStatement("aud is missing or longer than %d bytes, or id is longer than 64", MaxAudience)
 	}
 	if !slices.Contains([]string{StatementCheck, StatementClaim, StatementBatch}, s.Subject) {
 		return badStatement("sub is none of check, claim and batch")

@@ -23,6 +23,7 @@ var ruleCode = []string{"../evaluators/*.go", "../evaluators/*/*.go", "../standa
 // calculation of days. Each says what the number is.
 var numbersAllowed = map[string]string{
 	"registry/import_payments.go paymentMost":                         "fen of one row of a ledger before it is taken for an error",
+	"registry/import_payments.go pastMost":                            "rows of a ledger under one document before it is taken for that of who handed in for others",
 	"registry/claim.go givenUpMax":                                    "given-up claims of one payer on one person before a person is asked",
 	"registry/counter.go overviewMost":                                "certificates of one answer at the counter",
 	"registry/counter_patterns.go SamplePatternThresholds":            "thresholds of hints, each said in the request or a sample",

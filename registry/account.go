@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"bajigong/credentials"
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
 )
@@ -24,6 +25,10 @@ type Account struct {
 	Region       string    `json:"region"`
 	Created      time.Time `json:"created"`
 }
+
+// organisationMost bounds the organisation of an account in bytes: a payer's gets
+// the code of its region and a slash in front, and is then named in statements.
+const organisationMost = credentials.MaxAudience - len("000000/")
 
 // NewAccount is what CreateAccount needs. Organisation is the institution's id
 // for the role institution, the employer's credit code or name for the role
@@ -74,8 +79,9 @@ func (a NewAccount) validate() error {
 	if slices.Contains(a.Roles, RolePayer) && strings.ContainsAny(a.Organisation, "/ \t\n") {
 		bad = append(bad, fail.Field{Name: "organisation", Code: "shape", ZH: "经办机构标识不含空格和斜杠", EN: "a payer's short name has no spaces and no slash"})
 	}
-	if len(a.Organisation) > 64 {
-		bad = append(bad, fail.Field{Name: "organisation", Code: "length", ZH: "单位标识不超过 64 个字符", EN: "organisation has at most 64 characters"})
+	if len(a.Organisation) > organisationMost {
+		bad = append(bad, fail.Field{Name: "organisation", Code: "length", ZH: fmt.Sprintf("单位标识不超过 %d 字节（每个汉字 3 字节）", organisationMost),
+			EN: fmt.Sprintf("organisation has at most %d bytes", organisationMost)})
 	}
 	if len(bad) > 0 {
 		return fail.New(fail.Invalid, "account", "the account is not complete").In("账号信息不完整").At(bad...)

@@ -258,18 +258,11 @@ func cardsOfPlan(rd kv.Reader, plan examiners.Plan) (map[string]examiners.Examin
 }
 
 func tiesOfPlan(rd kv.Reader, cards map[string]examiners.Examiner) (map[examiners.Person]examiners.Ties, error) {
-	out := map[examiners.Person]examiners.Ties{}
-	var keys [][]byte
+	people := make([]examiners.Person, 0, len(cards))
 	for _, e := range cards {
-		keys = append(keys, kv.Key(e.Person))
+		people = append(people, e.Person)
 	}
-	found, ok, err := examinerTies.GetMany(rd, keys)
-	for i, t := range found {
-		if ok[i] {
-			out[t.Person] = t
-		}
-	}
-	return out, err
+	return tiesOfAll(rd, people)
 }
 
 // rosteredAmong asks of the people themselves and of those they avoid who is a
@@ -284,14 +277,19 @@ func rosteredAmong(rd kv.Reader, session string, f examiners.Facts) (map[examine
 			}
 		}
 	}
-	var people []examiners.Person
-	var keys [][]byte
+	var all, people []examiners.Person
 	for p := range asked {
-		var id PersonID
-		if err := id.UnmarshalText([]byte(p)); err != nil {
-			return nil, err
+		all = append(all, p)
+	}
+	ids, err := identitiesOfExaminers(rd, all)
+	if err != nil {
+		return nil, err
+	}
+	var keys [][]byte
+	for i, p := range all { // on the roster under whichever of his documents
+		for _, id := range ids[i] {
+			people, keys = append(people, p), append(keys, kv.Key(session, id[:]))
 		}
-		people, keys = append(people, p), append(keys, kv.Key(session, id[:]))
 	}
 	out := map[examiners.Person]bool{}
 	for start := 0; start < len(keys); start += bulkPage {
@@ -540,11 +538,24 @@ func (r *Registry) arrangementConflicts(rd kv.Reader, s Session, persons []Perso
 	if err != nil || !ok {
 		return nil, err
 	}
-	asked := make([]examiners.Person, len(persons))
-	for i, p := range persons {
-		asked[i] = examiners.Person(p.String())
+	ids, err := identitiesOf(rd, persons)
+	if err != nil {
+		return nil, err
 	}
-	return rules.Conflicts(a.Plan, f, asked), nil
+	var asked []examiners.Person // each under all its ids
+	var rows []int
+	for i := range persons {
+		for _, p := range ids[i] {
+			asked, rows = append(asked, examiners.Person(p.String())), append(rows, i+1)
+		}
+	}
+	var bad []fail.Field
+	for _, field := range rules.Conflicts(a.Plan, f, asked) {
+		if field.Row = rows[field.Row-1]; !slices.Contains(bad, field) {
+			bad = append(bad, field)
+		}
+	}
+	return bad, nil
 }
 
 // employerConflicts says which candidates come from an organisation that somebody

@@ -48,6 +48,9 @@ type ClaimAnswer struct {
 	Note     *policy.Text     `json:"note,omitempty"`
 	Decision *policy.Decision `json:"decision,omitempty"`
 	Claim    *ClaimView       `json:"claim,omitempty"` // when one was recorded
+	// Unconfirmed are the texts of nearer regions that were not used, because their
+	// end is not known and another is known to be in force 待确认.
+	Unconfirmed []UnconfirmedPolicy `json:"unconfirmed,omitempty"`
 	// TreeSize is the size of the audit log that the answer rests on.
 	TreeSize uint64 `json:"tree_size"`
 	// Signed is the answer as a compact JWS, when it was asked for.
@@ -103,6 +106,8 @@ type material struct {
 	channel    policy.Channel
 	exceptions []policy.Exception
 	sameness   policy.Equivalence
+	// unconfirmed are texts that were not used; they change nothing of the decision.
+	unconfirmed []UnconfirmedPolicy
 }
 
 func (d decided) answer() ClaimAnswer {
@@ -114,7 +119,7 @@ func (d decided) answer() ClaimAnswer {
 		return ClaimAnswer{Outcome: policy.Deny, Reasons: []policy.Reason{NoMatch}, Note: note, TreeSize: d.size}
 	}
 	return ClaimAnswer{Outcome: d.basis.Decision.Outcome, Reasons: reasonsOf(d.basis.Decision), Next: nextSteps(d.basis.Decision), Match: true,
-		Decision: &d.basis.Decision, TreeSize: d.size}
+		Decision: &d.basis.Decision, TreeSize: d.size, Unconfirmed: d.unconfirmed}
 }
 
 // reasonsOf lists the codes of what fails, or else of what is missing, once each.
@@ -174,6 +179,7 @@ func (r *Registry) gatherClaim(rd kv.Reader, by Actor, q claimQuery, received st
 	if m.policy, err = r.policyFor(by, q, m.certificate, received); err != nil {
 		return m, false, err
 	}
+	m.unconfirmed = r.unconfirmed(by, q, m.certificate, received, m.policy)
 	if err = q.exceptedBy(m.policy, standards.DateOf(now)); err != nil {
 		return m, false, err
 	}
@@ -191,7 +197,9 @@ func (r *Registry) gatherClaim(rd kv.Reader, by Actor, q claimQuery, received st
 	if m.knowledge, err = r.knows(rd, needs, by.Region, m.certificate, m.held[i].received, now); err != nil {
 		return m, false, err
 	}
-	m.unqueryable, m.facts, err = r.nationalFacts(rd, m.policy, m.certificate, q.facts, now)
+	if m.unqueryable, m.facts, err = r.nationalFacts(rd, m.policy, m.certificate, q.facts, now); err == nil {
+		m.facts = m.knowledge.facts(m.policy, m.certificate, m.facts, now)
+	}
 	return m, true, err
 }
 
@@ -228,7 +236,7 @@ func (m material) decide(by Actor, received standards.Date, now time.Time) decid
 // those of the request, and all that its holder has. There is none, and no
 // error, when they do not belong together.
 func (r *Registry) matching(rd kv.Reader, q claimQuery) (Certificate, []holding, error) {
-	meant, err := r.certificatesOfNumber(rd, q.number)
+	meant, err := r.certificatesMeant(rd, q.number, q.kind)
 	if err != nil || len(meant) == 0 {
 		return Certificate{}, nil, err
 	}

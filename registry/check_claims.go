@@ -75,6 +75,16 @@ type replay struct {
 	whole  wholePerson // the person's claims and holdings, as they are now
 	claim  Claim
 	report func(string)
+	tell   func(policy.Text) // in its place: the claim's payer reads what was found
+}
+
+// finding is a problem that a payer may be told as well.
+func (p replay) finding(zh, en string, args ...any) {
+	if p.tell == nil {
+		p.problem(en, args...)
+		return
+	}
+	p.tell(policy.Text{ZH: fmt.Sprintf(zh, args...), EN: "it " + fmt.Sprintf(en, args...)})
 }
 
 func (p replay) problem(format string, args ...any) {
@@ -156,7 +166,7 @@ func (p replay) input(law policy.Policy, basis claimBasis) policy.Input {
 	for _, h := range held {
 		listed := slices.Contains(basis.Certificates, h.Number)
 		if !listed && h.received.Before(c.Reserved) {
-			p.problem("was decided without certificate %s, which was public", h.Number)
+			p.finding("作出决定时未计入已公布的证书 %s", "was decided without certificate %s, which was public", h.Number)
 		}
 		if listed {
 			in.Others = append(in.Others, claimed(h.Certificate, h.statusBefore(index), on))
@@ -166,12 +176,12 @@ func (p replay) input(law policy.Policy, basis claimBasis) policy.Input {
 		}
 	}
 	if len(in.Others) != len(basis.Certificates) || in.Certificate.Number != c.Certificate || c.Certificate == "" && basis.Subject.Kind == "" {
-		p.problem("was decided with certificates that are not the person's")
+		p.finding("作出决定时所依据的证书不是该人员的", "was decided with certificates that are not the person's")
 	}
 	in.Claims, in.Facts = pastClaims(law, p.claimsBefore(index), c.ID, basis.Facts)
 	in, ok := p.r.complete(p.rd, in, basis)
 	if !ok {
-		p.problem("cannot be replayed: the table of same occupations is not the one it was decided by")
+		p.finding("无法重新计算：现有的职业等同关系表不是作出决定时所用的", "cannot be replayed: the table of same occupations is not the one it was decided by")
 	}
 	if basis.Asked.State == policy.CertificateNotQueryable && in.Certificate.State == policy.CertificateValid {
 		in.Certificate.State = basis.Asked.State // the national query did not have it then

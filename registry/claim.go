@@ -109,6 +109,10 @@ type RecoveryItem struct {
 	// it is said. It is said once.
 	Restores *bool  `json:"restores_right,omitempty"`
 	Reason   string `json:"reason,omitempty"`
+	// Again: a payment was taken for returned by the bank and paid again, and then
+	// that proved wrong. What was too much has to come back; the right stays used by
+	// what was due, so that Restores is false and the claim is confirmed again in the end.
+	Again bool `json:"again,omitempty"`
 }
 
 // claimBasis is what a decision rests on besides the ledger. It is stored sealed.

@@ -100,7 +100,7 @@ var correctable = map[ClaimStepKind]bool{StepPaid: true, StepReturned: true, Ste
 
 // ProposeClaimCorrection asks for a recorded step of a claim to be corrected 更正.
 // Another account of the payer decides. Nothing is overwritten: an approved
-// correction is one more step. Invalid claim_correction: nothing would change, or
+// correction is one more step. Repeated under its Idempotency-Key it asks once. Invalid claim_correction: nothing would change, or
 // it cannot be so; Conflict: another one waits, or later steps rest on what would
 // change (claim_correction_rests).
 func (r *Registry) ProposeClaimCorrection(ctx context.Context, by Actor, id string, in NewClaimCorrection) (ClaimView, error) {
@@ -141,6 +141,15 @@ func (r *Registry) onCorrection(ctx context.Context, by Actor, id string, kind E
 		c, err := claimFor(tx, by, UseClaims, id)
 		if err != nil {
 			return err
+		}
+		if kind == ClaimCorrectionAsked {
+			if _, again, err := repeated(tx, by, tx.Now()); err != nil || again {
+				out = c.View(tx.Now())
+				return err
+			}
+			if err := remember(tx, by, id); err != nil {
+				return err
+			}
 		}
 		counted := c.counts(tx.Now())
 		c, n, err := rule(c, tx.Now())

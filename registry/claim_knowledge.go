@@ -1,6 +1,8 @@
 package registry
 
 import (
+	"cmp"
+	"maps"
 	"time"
 
 	"bajigong/evaluators"
@@ -106,4 +108,26 @@ func personOf(d standards.Document, asks policy.Needs) (p policy.Person) {
 		}
 	}
 	return p
+}
+
+// facts are a request's facts with those in their place that a policy asks as facts
+// and the register knows of the certificate: whether its institution links pay to
+// the level, is recognised as a pilot or stood on the list of those charged, and
+// whether its exam was on the supervised platform. They are of its own days, the day
+// of the exam or of issue, so a rule that asks for another date is left to who knows.
+// They are recorded with the claim, so that replaying it asks nobody again.
+func (k knowledge) facts(p policy.Policy, c Certificate, stated policy.Facts, now time.Time) policy.Facts {
+	out, own := stated, false
+	for kind, known := range map[policy.FactKind]policy.Known{policy.IssuerPayLinked: k.payLinked, policy.IssuerPilot: k.pilot,
+		policy.IssuerTaskListed: k.listed, policy.IsSupervised: k.supervised} {
+		if known == "" || !p.AsksFact(kind) {
+			continue
+		}
+		if !own { // the request's stay as they are
+			out, own = policy.Facts{}, true
+			maps.Copy(out, stated)
+		}
+		out[kind] = policy.Fact{Value: string(known), Source: "登记系统评价机构和认定批次记录", At: now, Reference: cmp.Or(c.Session, c.Filing)}
+	}
+	return out
 }

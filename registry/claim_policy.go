@@ -14,7 +14,7 @@ import (
 // stands in the payer's region or above it, or the nearest in force.
 func (r *Registry) policyFor(by Actor, q claimQuery, c Certificate, received standards.Date) (policy.Policy, error) {
 	if q.policy != "" {
-		return r.policyNamed(by, q)
+		return r.policyNamed(by, q, c, received)
 	}
 	ask := policy.Query{Region: by.Region, Fund: q.fund, Received: received, Issued: c.Issued, Applied: q.applied, Subject: q.subject.Kind}
 	if ask.Fund == "" {
@@ -31,7 +31,7 @@ func (r *Registry) policyFor(by Actor, q claimQuery, c Certificate, received sta
 }
 
 // policyNamed is the policy that a request names.
-func (r *Registry) policyNamed(by Actor, q claimQuery) (policy.Policy, error) {
+func (r *Registry) policyNamed(by Actor, q claimQuery, c Certificate, received standards.Date) (policy.Policy, error) {
 	p, err := r.cfg.Policies.Policy(q.policy, 0)
 	if err != nil {
 		return p, refuseAt("policy", err)
@@ -50,7 +50,32 @@ func (r *Registry) policyNamed(by Actor, q claimQuery) (policy.Policy, error) {
 	case q.fund != "" && q.fund != p.Fund:
 		return p, refuseAt("fund", fail.New(fail.Invalid, "policy_fund", "policy %s pays from %s", p.ID, p.Fund).In("政策 %s 的资金类别为%s", p.ID, p.Fund.Name().ZH))
 	}
+	if later, ok := r.cfg.Policies.Superseded(p, policy.Query{Region: by.Region, Received: received, Issued: c.Issued, Applied: q.applied}); ok {
+		return p, refuseAt("policy", fail.New(fail.Invalid, "policy_superseded", "policy %s does not say until when it holds, and %s has followed it from %s; name that one, or the fund", p.ID, later.ID, later.Effective.From).
+			In("政策 %s 未载明终止日期，已自%s起由 %s 接替；请填写后者，或只填资金类别", p.ID, later.Effective.From.Chinese(), later.ID))
+	}
 	return p, q.fits(p)
+}
+
+// unconfirmed are the nearer texts that were not used because nobody can tell that
+// they are still in force; a payer that knows names the text and states the fact.
+func (r *Registry) unconfirmed(by Actor, q claimQuery, c Certificate, received standards.Date, p policy.Policy) (out []UnconfirmedPolicy) {
+	if q.policy != "" {
+		return nil
+	}
+	for _, x := range r.cfg.Policies.Unconfirmed(policy.Query{Region: by.Region, Fund: p.Fund, Received: received, Issued: c.Issued, Applied: q.applied, Subject: q.subject.Kind}, p) {
+		out = append(out, UnconfirmedPolicy{Policy: x.ID, Region: x.Region, Note: policy.Text{
+			ZH: fmt.Sprintf("待确认：政策 %s 未载明终止日期，未据以决定；本次适用现行的 %s。确认其仍执行的，请填写该政策编号并提供“%s”", x.ID, p.ID, policy.PolicyInForce.Name().ZH),
+			EN: fmt.Sprintf("to be confirmed: policy %s does not say until when it holds and was not used; %s is known to be in force and decides. Who knows that it still holds names it and states the fact %s", x.ID, p.ID, policy.PolicyInForce)}})
+	}
+	return out
+}
+
+// UnconfirmedPolicy is a text of a nearer region that was not used 待确认.
+type UnconfirmedPolicy struct {
+	Policy string      `json:"policy"`
+	Region string      `json:"region"`
+	Note   policy.Text `json:"note"`
 }
 
 // fundOf is the fund that pays for a subject; where several do the request has to

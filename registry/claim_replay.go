@@ -15,8 +15,8 @@ import (
 type Replay struct {
 	Claim string `json:"claim"`
 	// Same: both are the same, byte for byte, and nothing else was found.
-	Same     bool     `json:"same"`
-	Problems []string `json:"problems"`
+	Same     bool          `json:"same"`
+	Problems []policy.Text `json:"problems"`
 	// LogIndex is the entry of the audit log before which everything was taken as it stood.
 	LogIndex   uint64          `json:"log_index"`
 	Policy     string          `json:"policy"`
@@ -40,14 +40,14 @@ func (r *Registry) ReplayClaim(ctx context.Context, by Actor, id string) (out Re
 			return fail.New(fail.Conflict, "not_decided", "claim %s was paid before it came here; nothing was decided", c.ID).
 				In("申领 %s 为导入的历史发放记录，本系统未作决定", c.ID)
 		}
-		out = Replay{Claim: c.ID, Problems: []string{}, LogIndex: c.LogIndex, Policy: c.Policy, Version: c.PolicyVersion, Digest: c.PolicyDigest}
-		p, basis, law, err := r.replayOf(rd, c, func(problem string) { out.Problems = append(out.Problems, problem) })
+		out = Replay{Claim: c.ID, Problems: []policy.Text{}, LogIndex: c.LogIndex, Policy: c.Policy, Version: c.PolicyVersion, Digest: c.PolicyDigest}
+		p, basis, law, err := r.replayOf(rd, c, func(problem policy.Text) { out.Problems = append(out.Problems, problem) })
 		if err != nil {
 			return err
 		}
 		out.Recorded, out.Recomputed = basis.Decision, law.Evaluate(p.input(law, basis))
 		if !sameDecision(out.Recorded, out.Recomputed) {
-			out.Problems = append(out.Problems, "recomputing it does not give the recorded decision")
+			out.Problems = append(out.Problems, policy.Text{ZH: "重新计算的结果与记录的决定不一致", EN: "recomputing it does not give the recorded decision"})
 		}
 		out.Same = len(out.Problems) == 0
 		return nil
@@ -56,18 +56,18 @@ func (r *Registry) ReplayClaim(ctx context.Context, by Actor, id string) (out Re
 }
 
 // replayOf loads what a claim is replayed from.
-func (r *Registry) replayOf(rd kv.Reader, c Claim, report func(string)) (p replay, basis claimBasis, law policy.Policy, err error) {
+func (r *Registry) replayOf(rd kv.Reader, c Claim, tell func(policy.Text)) (p replay, basis claimBasis, law policy.Policy, err error) {
 	basis, sound, err := r.claimBasis(rd, c)
 	if err != nil {
 		return p, basis, law, err
 	}
 	if !sound {
-		report("it rests on a sealed basis other than the one it was recorded with")
+		tell(policy.Text{ZH: "该申领的密封依据与登记时不一致", EN: "it rests on a sealed basis other than the one it was recorded with"})
 	}
 	if law, err = r.policyOf(rd, c); err != nil {
 		return p, basis, law, err
 	}
-	p = replay{r: r, rd: rd, claim: c, report: report}
+	p = replay{r: r, rd: rd, claim: c, tell: tell}
 	own, err := claimsUnder(rd, c.Person)
 	if err != nil {
 		return p, basis, law, err

@@ -26,14 +26,17 @@ type ClaimRequest struct {
 	Reference string `json:"reference"`
 	// Policy is the id of a policy of the payer's region or one above it. When
 	// empty the nearest one in force for Fund decides.
-	Policy       string         `json:"policy,omitempty"`
-	Fund         policy.Fund    `json:"fund,omitempty"`
-	Certificate  string         `json:"certificate,omitempty"`   // number, as on the paper; needed without a subject
-	DocumentKind string         `json:"document_kind,omitempty"` // resident_id when empty
-	Document     string         `json:"document"`
-	Name         string         `json:"name"`
-	Received     standards.Date `json:"received,omitempty"` // 受理日期; the day of the decision when empty
-	Facts        policy.Facts   `json:"facts,omitempty"`
+	Policy      string      `json:"policy,omitempty"`
+	Fund        policy.Fund `json:"fund,omitempty"`
+	Certificate string      `json:"certificate,omitempty"` // number, as on the paper; needed without a subject
+	// CertificateKind says what the paper is, where its number does not: that of 专项,
+	// 特种设备 or 培训合格证 has no known form, or looks like one of another kind.
+	CertificateKind policy.Kind    `json:"certificate_kind,omitempty"`
+	DocumentKind    string         `json:"document_kind,omitempty"` // resident_id when empty
+	Document        string         `json:"document"`
+	Name            string         `json:"name"`
+	Received        standards.Date `json:"received,omitempty"` // 受理日期; the day of the decision when empty
+	Facts           policy.Facts   `json:"facts,omitempty"`
 
 	// Subject says what the claim is for when that is not the certificate. Most
 	// subjects are without one; where a text asks for both, both are given.
@@ -58,6 +61,7 @@ type claimQuery struct {
 	policy    string
 	fund      policy.Fund
 	number    standards.Number
+	kind      policy.Kind // of the certificate; empty when the request does not say
 	document  standards.Document
 	name      string
 	received  standards.Date // empty: the day of the decision
@@ -120,9 +124,14 @@ func (q ClaimRequest) parseWhatFor(out *claimQuery, bad *requestFaults) {
 	hasSubject := q.Subject != (policy.Subject{})
 	if !hasSubject || strings.TrimSpace(q.Certificate) != "" {
 		var err error
-		out.number, err = standards.ParseNumber(q.Certificate)
+		out.number, err = numberOfKind(q.CertificateKind, q.Certificate)
 		bad.wrong("certificate", err)
 	}
+	out.kind = q.CertificateKind
+	bad.must(out.kind == "" || out.kind.Known(), "certificate_kind", "unknown", "证书种类不在列表中", "the kind of certificate is not one of the list")
+	bad.must(out.kind == "" || strings.TrimSpace(q.Certificate) != "", "certificate_kind", "either", "未填证书编号时不填写证书种类", "without a certificate there is no kind of it")
+	told := claimKinds[out.number.Kind]
+	bad.must(out.kind == "" || told == "" || told == out.kind, "certificate_kind", "number_kind", "该编号为"+told.Name().ZH+"的编号格式，与所填证书种类不符", "the number has the form of another kind of certificate ("+told.Name().EN+")")
 	if hasSubject {
 		var fields []fail.Field
 		out.subject, fields = cleanSubject(q.Subject)
@@ -194,6 +203,10 @@ func (q claimQuery) digest() ([]byte, error) {
 	if q.subject != (policy.Subject{}) || q.applied != "" || q.channel != "" || len(q.exceptions) > 0 {
 		form[0] = "claim-2"
 		form = append(form, q.subject, q.applied, q.channel, sortedExceptions(q.exceptions))
+	}
+	if q.kind != "" {
+		form[0] = "claim-3"
+		form = append(form, q.kind)
 	}
 	b, err := json.Marshal(form)
 	if err != nil {

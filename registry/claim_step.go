@@ -96,6 +96,8 @@ type claimLife struct {
 	publicity  *ClaimPublicity
 	payments   []PaymentRecord // in force: not returned, oldest first
 	paid, back policy.Fen
+	unreturned map[int]ClaimStep // see takenBack
+	again      policy.Fen        // of paid: beyond what was due, see payAgain
 	release    *ReleaseRecord
 	withdrawal *ReleaseRecord
 	refund     *RefundRecord // once all is back
@@ -159,14 +161,21 @@ func effectiveSteps(steps []ClaimStep) []ClaimStep {
 // lifeAfter folds steps, the first of the claim, into what they lead to. A step
 // that the one before does not allow is an error.
 func (c Claim) lifeAfter(steps []ClaimStep) (claimLife, error) {
-	l := claimLife{state: policy.Reserved, since: c.Reserved, expires: c.Expires}
+	l := claimLife{state: policy.Reserved, since: c.Reserved, expires: c.Expires, unreturned: takenBack(steps)}
 	for _, s := range slices.Concat(c.Steps, steps) {
 		if s.Kind == StepExtended {
 			l.expires = s.Was // the end of the lock before the first extension
 			break
 		}
 	}
+	if x, ok := c.neverPaid(steps); ok {
+		l.state, l.since, l.expires = policy.Released, x.At, time.Time{}
+		l.release = &ReleaseRecord{Reason: x.Reason, At: x.At, By: x.By, LogIndex: x.LogIndex}
+	}
 	for _, s := range effectiveSteps(steps) {
+		if s.Kind == StepReturned && s.Of == 0 && slices.ContainsFunc(l.payments, func(p PaymentRecord) bool { _, ok := l.unreturned[p.Step]; return ok }) {
+			continue // an attempt that failed while the one before was taken for returned: nothing came of it
+		}
 		if now := policy.StateAt(l.state, l.expires, s.At); now != l.state {
 			l.state, l.since = now, l.expires
 		}
@@ -183,6 +192,62 @@ func (c Claim) lifeAfter(steps []ClaimStep) (claimLife, error) {
 		}
 	}
 	return l, nil
+}
+
+// neverPaid reports whether a payment of the past was taken away again by a
+// correction, and which. Nobody had reserved anything: what is left of the claim is
+// given up, and gives and blocks nothing.
+func (c Claim) neverPaid(steps []ClaimStep) (ClaimStep, bool) {
+	if c.Imported == nil {
+		return ClaimStep{}, false
+	}
+	for _, s := range slices.Backward(steps) {
+		if s.Kind == StepCorrected && s.Corrects == 1 {
+			return s, s.Void
+		}
+	}
+	return ClaimStep{}, false
+}
+
+// takenBack are the returns among steps that a correction took away, by the step of
+// the payment that they had taken for returned: the money had reached the person.
+func takenBack(steps []ClaimStep) map[int]ClaimStep {
+	var out map[int]ClaimStep
+	for _, s := range steps {
+		if s.Kind != StepCorrected || !s.Void || s.Corrects < 1 || s.Corrects > len(steps) {
+			continue
+		}
+		if was := steps[s.Corrects-1]; was.Kind == StepReturned && was.Of != 0 {
+			if out == nil {
+				out = map[int]ClaimStep{}
+			}
+			out[was.Of] = s
+		}
+	}
+	return out
+}
+
+// payAgain puts a payment into the life that was made because an earlier one was
+// taken for returned, by mistake: what the person has beyond amount has to come
+// back, and the right stays used by what was due. ok is false when no such mistake
+// explains the payment.
+func (l *claimLife) payAgain(amount policy.Fen) (ok bool) {
+	var by ClaimStep
+	var again policy.Fen
+	for _, p := range l.payments[:len(l.payments)-1] {
+		if x, mistaken := l.unreturned[p.Step]; mistaken {
+			again += p.Amount
+			by = x
+		}
+	}
+	over := l.paid - amount
+	if over > again || l.back > 0 || l.recovery != nil && !l.recovery.Again {
+		return false
+	}
+	restores := false
+	l.again = over
+	l.recovery = &RecoveryItem{Amount: over, Opened: by.At, Restores: &restores, Reason: by.Reason, Again: true}
+	return true
 }
 
 // take puts what a step says into the life and answers the event that it is.
@@ -206,7 +271,7 @@ func (l *claimLife) take(c Claim, s ClaimStep) (policy.Event, error) {
 	case StepPaid:
 		return l.takePayment(c, s)
 	case StepReturned:
-		return l.takeReturn(s), nil
+		return l.takeReturn(c.Amount, s), nil
 	case StepReleased:
 		l.release = &ReleaseRecord{Reason: s.Reason, At: s.At, By: s.By, LogIndex: s.LogIndex}
 		return policy.Release, nil
@@ -214,7 +279,7 @@ func (l *claimLife) take(c Claim, s ClaimStep) (policy.Event, error) {
 		l.withdrawal = &ReleaseRecord{Reason: s.Reason, At: s.At, By: s.By, LogIndex: s.LogIndex}
 		return policy.Withdraw, nil
 	case StepRecovery:
-		l.recovery = &RecoveryItem{Amount: l.paid, Opened: s.At, Restores: s.Restores, Reason: s.Reason}
+		l.recovery = &RecoveryItem{Amount: l.paid, Back: l.back, Opened: s.At, Restores: s.Restores, Reason: s.Reason}
 		return policy.Recover, nil
 	case StepRefunded:
 		return l.takeRefund(s)
@@ -223,7 +288,8 @@ func (l *claimLife) take(c Claim, s ClaimStep) (policy.Event, error) {
 }
 
 func (l *claimLife) takePayment(c Claim, s ClaimStep) (policy.Event, error) {
-	if s.Amount < 0 || s.Amount == 0 && c.Amount != 0 || l.paid+s.Amount > c.Amount {
+	over := l.paid+s.Amount > c.Amount
+	if s.Amount < 0 || s.Amount == 0 && c.Amount != 0 || over && len(l.unreturned) == 0 {
 		return "", wrongAmount(s.Amount, c.Amount, l.paid, 0)
 	}
 	l.paid += s.Amount
@@ -231,6 +297,11 @@ func (l *claimLife) takePayment(c Claim, s ClaimStep) (policy.Event, error) {
 		Late: s.Late, Unpublicised: s.Unpublicised, Payout: s.Payout, Step: s.N, At: s.At, By: s.By, LogIndex: s.LogIndex})
 	whole := l.paid == c.Amount
 	switch {
+	case over:
+		if !l.payAgain(c.Amount) {
+			return "", wrongAmount(s.Amount, c.Amount, l.paid-s.Amount, 0)
+		}
+		return policy.PayAgain, nil
 	case s.TooLate:
 		item := RecoveryItem{Opened: s.At}
 		if l.recovery != nil && l.state == policy.Duplicate {
@@ -249,7 +320,7 @@ func (l *claimLife) takePayment(c Claim, s ClaimStep) (policy.Event, error) {
 	return policy.PayPart, nil
 }
 
-func (l *claimLife) takeReturn(s ClaimStep) policy.Event {
+func (l *claimLife) takeReturn(due policy.Fen, s ClaimStep) policy.Event {
 	i := slices.IndexFunc(l.payments, func(p PaymentRecord) bool { return s.Of != 0 && p.Step == s.Of })
 	if i < 0 {
 		return policy.FailPayment
@@ -263,14 +334,20 @@ func (l *claimLife) takeReturn(s ClaimStep) policy.Event {
 		}
 		l.recovery = &item
 	}
-	if len(l.payments) == 0 {
+	switch {
+	case l.again > 0 && l.back == 0 && l.paid == due: // the bank returned what was too much
+		item := *l.recovery
+		item.Amount, item.Closed, l.again = 0, s.At, 0
+		l.recovery = &item
+		return policy.AgainBack
+	case len(l.payments) == 0:
 		return policy.Return
 	}
 	return policy.ReturnPart
 }
 
 func (l *claimLife) takeRefund(s ClaimStep) (policy.Event, error) {
-	item := RecoveryItem{Amount: l.paid, Opened: s.At, Reason: s.Reason}
+	item := RecoveryItem{Amount: l.paid, Back: l.back, Opened: s.At, Reason: s.Reason}
 	if l.recovery != nil && l.recovery.Closed.IsZero() {
 		item = *l.recovery
 	}
@@ -287,12 +364,15 @@ func (l *claimLife) takeRefund(s ClaimStep) (policy.Event, error) {
 			At(fail.Field{Name: "amount_fen", Code: "amount", ZH: "应为大于零、不超过 " + owed.String() + " 元", EN: "more than nothing and at most " + owed.String() + " yuan"})
 	}
 	l.back += s.Amount
-	item.Back = l.back
+	item.Back += s.Amount
 	l.recovery = &item
 	if s.Amount < owed {
 		return policy.RefundPart, nil
 	}
 	item.Closed = s.At
+	if item.Again {
+		return policy.AgainBack, nil
+	}
 	l.refund = &RefundRecord{Amount: item.Back, Reason: item.Reason, Restores: item.Restores != nil && *item.Restores, At: s.At, By: s.By, LogIndex: s.LogIndex}
 	return policy.Refund, nil
 }

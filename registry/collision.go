@@ -515,9 +515,10 @@ func collisionFor(rd kv.Reader, by Actor, do Action, id string) (Collision, erro
 
 // ProposeOnCollision records what an account of the authority proposes: that both
 // claims stand, that the money of one has to come back, or that there is no
-// collision. Conflict collision_state; Invalid: the proposal is not complete.
+// collision. Repeated under its Idempotency-Key it proposes once. Conflict
+// collision_state; Invalid: the proposal is not complete.
 func (r *Registry) ProposeOnCollision(ctx context.Context, by Actor, id string, in CollisionProposal) (CollisionView, error) {
-	return r.stepCollision(ctx, by, id, func(c Collision, at time.Time) (Collision, error) { return c.Propose(in, by, at) })
+	return r.stepCollision(ctx, by, id, true, func(c Collision, at time.Time) (Collision, error) { return c.Propose(in, by, at) })
 }
 
 // DecideOnCollision is what another account says to the proposal: approve makes
@@ -526,16 +527,29 @@ func (r *Registry) ProposeOnCollision(ctx context.Context, by Actor, id string, 
 // recover finds it in its list and records the refund. Forbidden second_person;
 // Conflict collision_state; Invalid: the reason cannot be taken.
 func (r *Registry) DecideOnCollision(ctx context.Context, by Actor, id string, approve bool, reason string) (CollisionView, error) {
-	return r.stepCollision(ctx, by, id, func(c Collision, at time.Time) (Collision, error) { return c.Decide(approve, reason, by, at) })
+	return r.stepCollision(ctx, by, id, false, func(c Collision, at time.Time) (Collision, error) { return c.Decide(approve, reason, by, at) })
 }
 
-func (r *Registry) stepCollision(ctx context.Context, by Actor, id string, rule func(Collision, time.Time) (Collision, error)) (CollisionView, error) {
+// stepCollision takes one step of a collision; one that makes something is taken
+// once under its Idempotency-Key.
+func (r *Registry) stepCollision(ctx context.Context, by Actor, id string, makes bool, rule func(Collision, time.Time) (Collision, error)) (CollisionView, error) {
 	var out CollisionView
 	err := r.db.Update(ctx, func(tx kv.Tx) error {
 		out = CollisionView{}
 		c, err := collisionFor(tx, by, DecideCollisions, id)
 		if err != nil {
 			return err
+		}
+		if makes {
+			if _, again, err := repeated(tx, by, tx.Now()); err != nil {
+				return err
+			} else if again {
+				out, err = c.view(tx, by, tx.Now())
+				return err
+			}
+			if err := remember(tx, by, id); err != nil {
+				return err
+			}
 		}
 		if c, err = rule(c, tx.Now()); err != nil {
 			return err

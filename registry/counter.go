@@ -359,7 +359,7 @@ func (o *overview) decideFunds(h holding, funds []policy.Fund) ([]OverviewItem, 
 		}
 		m := o.base
 		m.certificate, m.policy, m.knowledge, m.about = h.Certificate, p, known, personOf(o.q.document, p.Needs())
-		m.unqueryable, m.facts = n.unqueryable, n.facts
+		m.unqueryable, m.facts = n.unqueryable, known.facts(p, h.Certificate, n.facts, o.now)
 		items = append(items, o.item(m))
 	}
 	return items, nil

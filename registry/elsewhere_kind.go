@@ -2,6 +2,7 @@ package registry
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"bajigong/internal/fail"
@@ -71,12 +72,18 @@ var editionCode = map[string]*regexp.Regexp{
 // needs adds a mistake of the field called name.
 type needs func(ok bool, name, code, zh, en string)
 
+// numberOfKind reads a number on a paper of a kind; empty is not known.
+func numberOfKind(kind policy.Kind, text string) (standards.Number, error) {
+	n, err := standards.ParseNumber(text)
+	if kindOfUnknownForm[kind] && (err != nil || !n.Personal()) {
+		n, err = standards.ParseOtherNumber(text)
+	}
+	return n, err
+}
+
 // checkKind reads what a request says of the kind and number of a certificate.
 func (a *arrival) checkKind(e Elsewhere) error {
-	n, err := standards.ParseNumber(e.Number)
-	if kindOfUnknownForm[e.Kind] && (err != nil || !n.Personal()) {
-		n, err = standards.ParseOtherNumber(e.Number)
-	}
+	n, err := numberOfKind(e.Kind, e.Number)
 	if err != nil {
 		return err
 	}
@@ -162,6 +169,20 @@ func (r *Registry) certificatesOfNumber(rd kv.Reader, n standards.Number) ([]Cer
 	rng.Limit = sameTextMost
 	found, _, err := certificates.ScanIndex(rd, indexCertificatesByText, rng)
 	return found, err
+}
+
+// certificatesMeant are the certificates that a number may mean on a paper of a
+// kind; empty is not known. One of a kind whose numbers have no known form is never
+// that which another kind has under the same number.
+func (r *Registry) certificatesMeant(rd kv.Reader, n standards.Number, kind policy.Kind) ([]Certificate, error) {
+	if !kindOfUnknownForm[kind] {
+		found, err := r.certificatesOfNumber(rd, n)
+		return slices.DeleteFunc(found, func(c Certificate) bool { return kind != "" && c.policyKind() != kind && c.policyKind() != "" }), err
+	}
+	rng := kv.Prefix(kv.Key(r.paperText(n)))
+	rng.Limit = sameTextMost
+	found, _, err := certificates.ScanIndex(rd, indexCertificatesByText, rng)
+	return slices.DeleteFunc(found, func(c Certificate) bool { return c.policyKind() != kind }), err
 }
 
 // occupationOf is the occupation of a certificate from elsewhere. A code of an

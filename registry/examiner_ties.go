@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"bajigong/evaluators/examiners"
@@ -75,7 +76,7 @@ func (r *Registry) RecordAvoidance(ctx context.Context, by Actor, examiner strin
 		return TiesView{}, fail.New(fail.Invalid, "avoidance_invalid", "the relation is not right").In("回避关系有误").At(bad...)
 	}
 	id, fresh := r.rand.id("v"), r.rand.person()
-	return r.changeTies(ctx, by, examiner, AvoidanceRecorded, func(rules examiners.Rules, t examiners.Ties, tx kv.Tx) (examiners.Ties, any, error) {
+	return r.changeTies(ctx, by, examiner, "", AvoidanceRecorded, func(rules examiners.Rules, t examiners.Ties, tx kv.Tx) (examiners.Ties, any, error) {
 		a := examiners.Avoidance{ID: id, Relation: in.Relation, USCC: in.USCC, From: in.From, Until: in.Until, Basis: in.Basis}
 		if in.Document != "" {
 			p, err := r.avoidedPerson(tx, in, fresh)
@@ -119,7 +120,7 @@ func (r *Registry) RecordTeaching(ctx context.Context, by Actor, examiner string
 		return TiesView{}, fail.New(fail.Invalid, "teaching_invalid", "the teaching assignment is not right").In("授课信息有误").At(bad...)
 	}
 	id := r.rand.id("t")
-	return r.changeTies(ctx, by, examiner, TeachingRecorded, func(_ examiners.Rules, t examiners.Ties, tx kv.Tx) (examiners.Ties, any, error) {
+	return r.changeTies(ctx, by, examiner, "", TeachingRecorded, func(_ examiners.Rules, t examiners.Ties, tx kv.Tx) (examiners.Ties, any, error) {
 		if in.Institution != "" {
 			if _, err := institutionByID(tx, in.Institution); err != nil {
 				return t, nil, err
@@ -144,7 +145,7 @@ func (r *Registry) EndTie(ctx context.Context, by Actor, examiner string, in New
 	if bad := impersonal("basis", in.Basis); bad != nil {
 		return TiesView{}, fail.New(fail.Invalid, "ending_invalid", "the ending is not right").In("终止信息有误").At(bad...)
 	}
-	return r.changeTies(ctx, by, examiner, TieEnded, func(_ examiners.Rules, t examiners.Ties, tx kv.Tx) (examiners.Ties, any, error) {
+	return r.changeTies(ctx, by, examiner, in.ID, TieEnded, func(_ examiners.Rules, t examiners.Ties, tx kv.Tx) (examiners.Ties, any, error) {
 		t, err := t.End(in.ID, examiners.Ending{Last: in.Last, Basis: in.Basis}, tx.Now())
 		return t, in, err
 	})
@@ -165,15 +166,87 @@ func mayOnTies(by Actor, what EventKind, e examiners.Examiner) error {
 	return may(by, RecordTies, about)
 }
 
+// tiesOf are the ties of a person under whatever ids it has after merges.
 func tiesOf(rd kv.Reader, p examiners.Person) (examiners.Ties, error) {
-	t, ok, err := examinerTies.Get(rd, kv.Key(p))
+	all, err := tiesOfAll(rd, []examiners.Person{p})
+	t, ok := all[p]
 	if !ok {
 		t = examiners.Ties{Person: p}
 	}
 	return t, err
 }
 
-func (r *Registry) changeTies(ctx context.Context, by Actor, examiner string, what EventKind,
+// tiesOfAll is tiesOf of many, in two reads; who has none is not there. The ties of
+// all ids of one person are joined under the id that was asked for.
+func tiesOfAll(rd kv.Reader, people []examiners.Person) (map[examiners.Person]examiners.Ties, error) {
+	ids, err := identitiesOfExaminers(rd, people)
+	if err != nil {
+		return nil, err
+	}
+	var keys [][]byte
+	var of []examiners.Person
+	for i, p := range people {
+		for _, id := range ids[i] {
+			keys, of = append(keys, kv.Key(id.String())), append(of, p)
+		}
+	}
+	found, there, err := examinerTies.GetMany(rd, keys)
+	out := map[examiners.Person]examiners.Ties{}
+	joined := map[string]bool{} // somebody may have two cards
+	for i, t := range found {
+		if !there[i] || joined[string(of[i])+" "+string(t.Person)] {
+			continue
+		}
+		joined[string(of[i])+" "+string(t.Person)] = true
+		all := out[of[i]]
+		all.Person = of[i]
+		all.Avoidances = append(slices.Clip(all.Avoidances), t.Avoidances...)
+		all.Teaching = append(slices.Clip(all.Teaching), t.Teaching...)
+		out[of[i]] = all
+	}
+	return out, err
+}
+
+// identitiesOfExaminers is identitiesOf for the persons of cards and ties.
+func identitiesOfExaminers(rd kv.Reader, people []examiners.Person) ([][]PersonID, error) {
+	ids := make([]PersonID, len(people))
+	for i, p := range people {
+		if err := ids[i].UnmarshalText([]byte(p)); err != nil {
+			return nil, err
+		}
+	}
+	return identitiesOf(rd, ids)
+}
+
+// tiesToChange is the record that a change goes to: that which has the tie to be
+// ended, else the person's own. Each stays under the id it was made for, so that
+// undoing a merge needs nothing.
+func tiesToChange(rd kv.Reader, p examiners.Person, tie string) (examiners.Ties, error) {
+	ids, err := identitiesOfExaminers(rd, []examiners.Person{p})
+	if err != nil {
+		return examiners.Ties{}, err
+	}
+	own := examiners.Ties{Person: p}
+	for _, id := range ids[0] {
+		t, ok, err := examinerTies.Get(rd, kv.Key(id.String()))
+		if err != nil {
+			return t, err
+		}
+		if !ok {
+			continue
+		}
+		if t.Person == p {
+			own = t
+		}
+		if tie != "" && (slices.ContainsFunc(t.Avoidances, func(a examiners.Avoidance) bool { return a.ID == tie }) ||
+			slices.ContainsFunc(t.Teaching, func(a examiners.Teaching) bool { return a.ID == tie })) {
+			return t, nil
+		}
+	}
+	return own, nil
+}
+
+func (r *Registry) changeTies(ctx context.Context, by Actor, examiner, tie string, what EventKind,
 	rule func(rules examiners.Rules, t examiners.Ties, tx kv.Tx) (examiners.Ties, any, error)) (TiesView, error) {
 	var out TiesView
 	err := r.db.Update(ctx, func(tx kv.Tx) error {
@@ -185,11 +258,14 @@ func (r *Registry) changeTies(ctx context.Context, by Actor, examiner string, wh
 		if err := mayOnTies(by, what, e); err != nil {
 			return err
 		}
-		t, err := tiesOf(tx, e.Person)
+		t, err := tiesToChange(tx, e.Person, tie)
 		if err != nil {
 			return err
 		}
 		if _, again, err := repeated(tx, by, tx.Now()); err != nil || again {
+			if err == nil {
+				t, err = tiesOf(tx, e.Person)
+			}
 			out = shownTies(by, e, t)
 			return err
 		}
@@ -205,6 +281,9 @@ func (r *Registry) changeTies(ctx context.Context, by Actor, examiner string, wh
 			return err
 		}
 		if _, err := r.appendEvent(tx, by, Event{Kind: what, Object: e.ID, Detail: detail}); err != nil {
+			return err
+		}
+		if t, err = tiesOf(tx, e.Person); err != nil {
 			return err
 		}
 		out = shownTies(by, e, t)

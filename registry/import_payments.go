@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"bajigong/credentials"
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
 	"bajigong/internal/sheet"
@@ -225,7 +226,7 @@ func (p *paymentImport) read(row sheet.Row, faults []fail.Field) pastPaid {
 	if text := row.Get("补贴经办机构"); text != "" {
 		c.Payer = payerName(text, c.Region)
 	}
-	must(c.Payer != "" && len(c.Payer) <= 100 && !holdsIdentity(c.Payer), "补贴经办机构", "required", "请填写补贴经办机构（本地区内的简称）", "the payer is missing, or its name is longer than 100 bytes")
+	must(c.Payer != "" && len(c.Payer) <= credentials.MaxAudience && !holdsIdentity(c.Payer), "补贴经办机构", "required", "请填写补贴经办机构（本地区内的简称，含区划代码不超过 100 字节，约 31 个汉字）", "the payer is missing, or its name with the code of its region is longer than 100 bytes")
 	out.faults = append(out.faults, p.subject(row, &out, &c)...)
 	reference := row.Get("支付流水号")
 	must(reference == "" || referenceShape.MatchString(reference) && !holdsIdentity(reference), "支付流水号", "shape",
@@ -295,16 +296,25 @@ func (p *paymentImport) subject(row sheet.Row, out *pastPaid, c *Claim) (bad []f
 	return bad
 }
 
+// pastMark begins the references of payments of the past that have one of the
+// payer's. It has a character that no reference of a request has, so that the two
+// never meet; pastMarkOnce is what it was in the first release, when they could.
+const (
+	pastMark     = "past#"
+	pastRowMark  = "past:" // of a row without one; the hash cannot be guessed, and imported payments alone are taken for it
+	pastMarkOnce = "past/"
+)
+
 // pastReference makes the reference under which a payment of the past is known.
 // Without one of the payer's it is a keyed hash of all that the row says: the
 // same row again is the same payment.
 func (r *Registry) pastReference(row pastPaid, c Claim, own string) string {
 	if own != "" {
-		return "past/" + own
+		return pastMark + own
 	}
 	text := strings.Join([]string{c.Payer, string(c.Fund), string(row.document.Kind), row.document.Number, row.key, c.Occupation, c.Trade, c.Level.Code(),
 		string(c.Payment.PaidOn), c.Payment.Amount.String()}, "\x00")
-	return "past:" + base32id(r.vault.fingerprint("payment", []byte(text))[:16])
+	return pastRowMark + base32id(r.vault.fingerprint("payment", []byte(text))[:16])
 }
 
 // judgedPaid is what becomes of one row.
@@ -356,6 +366,7 @@ func (p *paymentImport) judge(rd kv.Reader, page []pastPaid, seen map[string]int
 		return nil, nil, err
 	}
 	people = map[int]PersonID{}
+	held := map[PersonID]personPast{}
 	for n, i := range good {
 		j := &out[i]
 		if known[n] {
@@ -368,7 +379,11 @@ func (p *paymentImport) judge(rd kv.Reader, page []pastPaid, seen map[string]int
 		if !j.complete(c, known[n] && c != nil && slices.Contains(ids[n], c.Person)) {
 			continue
 		}
-		if err := p.place(rd, j, people[i], seen); err != nil {
+		past, err := pastOf(rd, people[i], held)
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := p.place(rd, j, past, seen); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -399,21 +414,47 @@ func (j *judgedPaid) complete(c *Certificate, own bool) bool {
 	return false
 }
 
-// place finds out whether a payment is there.
-func (p *paymentImport) place(rd kv.Reader, j *judgedPaid, person PersonID, seen map[string]int) error {
-	key := j.claim.Payer + "\x00" + j.claim.Reference
-	earlier, ok, err := claims.Lookup(rd, indexClaimsByReference, kv.Key(j.claim.Payer, j.claim.Reference))
+// pastMost is how many claims a person may have for payments of the past to be
+// taken over: the rest of claimsMax is kept for claims that are decided here, and
+// what a page holds against each other stays little. Nobody was paid so often; it is
+// the document of somebody who handed in for others.
+const pastMost = 200
+
+// personPast are the claims of a person before a page of a ledger. They are read
+// once, however many rows of the page are the person's.
+type personPast struct {
+	person PersonID
+	claims []Claim
+	full   bool // there are more than an Update reads
+}
+
+func pastOf(rd kv.Reader, person PersonID, held map[PersonID]personPast) (personPast, error) {
+	past, ok := held[person]
+	if ok || person == (PersonID{}) {
+		return past, nil
+	}
+	var err error
+	past.person = person
+	if past.claims, err = personClaims(rd, person); fail.CodeOf(err) == "too_many_claims" {
+		past.full, err = true, nil
+	}
+	held[person] = past
+	return past, err
+}
+
+// place finds out whether a payment is there. Rows that were taken before in this
+// file, and how many of each document, stand in seen.
+func (p *paymentImport) place(rd kv.Reader, j *judgedPaid, past personPast, seen map[string]int) error {
+	key, document := j.claim.Payer+"\x00"+j.claim.Reference, "\x00"+string(j.document.Kind)+"\x00"+j.document.Number
+	earlier, ok, err := importedUnder(rd, j.claim)
 	if err != nil {
 		return err
 	}
-	here, same, err := paidHere(rd, person, j.claim)
-	if err != nil {
-		return err
-	}
+	here, same := paidHere(past.claims, j.claim)
 	switch first, twice := seen[key]; {
 	case here && same:
 		j.bucket = BucketThere
-	case ok && earlier.Person == person && samePayment(earlier, j.claim):
+	case ok && earlier.Person == past.person && samePayment(earlier, j.claim):
 		j.bucket = BucketThere
 	case ok || here:
 		j.bucket = BucketCollision
@@ -425,8 +466,12 @@ func (p *paymentImport) place(rd kv.Reader, j *judgedPaid, person PersonID, seen
 	case twice:
 		j.bucket = BucketCollision
 		j.say("reference_collision", fmt.Sprintf("与第 %d 行支付流水号相同", first), fmt.Sprintf("the same reference as row %d", first), "支付流水号").OtherRow = first
+	case past.full || len(past.claims)+seen[document] >= pastMost:
+		j.say("too_many_claims", fmt.Sprintf("该证件号码名下已有 %d 条以上申领记录，不再导入；请核对是否为代领人、经办人的证件号码", pastMost),
+			fmt.Sprintf("more than %d claims lie under this document and no more are taken over; compare whether it is that of who handed in or collected for others", pastMost), "证件号码")
 	default:
 		j.bucket, seen[key] = BucketImported, j.row
+		seen[document]++
 		if !p.payers[j.claim.Payer] {
 			j.say("payer_without_account", "该经办机构在系统中没有账号，请核对名称；开户后即可查看", "this payer has no account here; compare its name", "补贴经办机构")
 		}
@@ -434,14 +479,30 @@ func (p *paymentImport) place(rd kv.Reader, j *judgedPaid, person PersonID, seen
 	return nil
 }
 
+// importedUnder finds the payment of the past that is known under the reference of
+// c, also when it was taken over by the first release. A claim that was decided here
+// is none, whatever reference its payer gave it.
+func importedUnder(rd kv.Reader, c Claim) (Claim, bool, error) {
+	references := []string{c.Reference}
+	if own, ok := strings.CutPrefix(c.Reference, pastMark); ok {
+		references = append(references, pastMarkOnce+own)
+	}
+	for _, reference := range references {
+		earlier, ok, err := claims.Lookup(rd, indexClaimsByReference, kv.Key(c.Payer, reference))
+		if err != nil || ok && earlier.Imported != nil {
+			return earlier, ok, err
+		}
+	}
+	return Claim{}, false, nil
+}
+
 // paidHere reports whether a payment of the ledger was confirmed on a claim that was
 // decided here: by the same payer to the same person under the same reference. same
 // says that it is that payment in all else.
-func paidHere(rd kv.Reader, person PersonID, c Claim) (here, same bool, err error) {
-	if person == (PersonID{}) || c.Payment.Reference == "" {
-		return false, false, nil
+func paidHere(all []Claim, c Claim) (here, same bool) {
+	if c.Payment.Reference == "" {
+		return false, false
 	}
-	all, err := personClaims(rd, person)
 	for _, o := range all {
 		if o.Imported != nil || o.Payer != c.Payer {
 			continue
@@ -454,7 +515,7 @@ func paidHere(rd kv.Reader, person PersonID, c Claim) (here, same bool, err erro
 			same = same || s.Amount == c.Amount && s.On == c.Payment.PaidOn && o.Fund == c.Fund && o.Occupation == c.Occupation && o.Level == c.Level
 		}
 	}
-	return here, same, err
+	return here, same
 }
 
 func samePayment(a, b Claim) bool {

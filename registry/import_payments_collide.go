@@ -24,9 +24,10 @@ func (r *Registry) collidePast(tx kv.Tx, by Actor, made []Claim, id func() strin
 		fresh[c.ID] = true
 	}
 	var people []PersonID
+	met := map[PersonID]bool{}
 	for _, c := range made {
-		if !slices.Contains(people, c.Person) {
-			people = append(people, c.Person)
+		if !met[c.Person] {
+			people, met[c.Person] = append(people, c.Person), true
 		}
 	}
 	for _, person := range people {
@@ -37,7 +38,9 @@ func (r *Registry) collidePast(tx kv.Tx, by Actor, made []Claim, id func() strin
 		slices.SortFunc(all, func(a, b Claim) int {
 			return cmp.Or(a.Reserved.Compare(b.Reserved), cmp.Compare(a.LogIndex, b.LogIndex), cmp.Compare(a.Seq, b.Seq))
 		})
-		for i, c := range all {
+		first := slices.IndexFunc(all, func(c Claim) bool { return fresh[c.ID] }) // those before it stood beside each other already
+		for i := max(first, 0); i < len(all); i++ {
+			c := all[i]
 			if c.StateAt(tx.Now()).Counts() != policy.CountsYes {
 				continue
 			}
@@ -70,7 +73,13 @@ func (r *Registry) standsAgainst(rd kv.Reader, c Claim, earlier []Claim, now tim
 	if err != nil {
 		return nil, nil, err
 	}
-	past, facts := pastClaims(p, earlier, c.ID, nil)
+	var basis claimBasis // what it was decided on; of a payment of the past nothing is known
+	if c.Imported == nil {
+		if basis, _, err = r.claimBasis(rd, c); err != nil {
+			return nil, nil, err
+		}
+	}
+	past, facts := pastClaims(p, earlier, c.ID, basis.Facts)
 	for i := range past {
 		past[i].Payer = c.Payer // so that what blocks is named whosever it is
 	}
@@ -84,8 +93,13 @@ func (r *Registry) standsAgainst(rd kv.Reader, c Claim, earlier []Claim, now tim
 		}
 		return []policy.Failure{samePaid}, against, nil
 	}
-	failing := p.Taken(policy.Input{Now: now, Received: c.Received, Payer: c.Payer, Claims: past, Facts: facts, Subject: c.Subject, Equivalence: r.samenessOn(standards.DateOf(now)),
-		Certificate: policy.Certificate{Number: c.Certificate, Occupation: c.Occupation, Edition: c.Edition, Trade: c.Trade, Level: c.Level, Issued: c.Issued}})
+	in := policy.Input{Now: now, Received: cmp.Or(c.Received, basis.Received), Payer: c.Payer, Claims: past, Facts: facts, Subject: c.Subject, Equivalence: r.samenessOn(standards.DateOf(now)),
+		Certificate: policy.Certificate{Number: c.Certificate, Occupation: c.Occupation, Edition: c.Edition, Trade: c.Trade, Level: c.Level, Issued: c.Issued}}
+	if c.Imported == nil {
+		in, _ = r.complete(rd, in, basis) // with its facts, exceptions and subject; a table that is gone leaves that of the day
+		in.Subject = c.Subject            // with the units that were decided
+	}
+	failing := p.Taken(in)
 	var against []Claim
 	for _, e := range earlier {
 		if slices.ContainsFunc(failing, func(f policy.Failure) bool {

@@ -207,7 +207,7 @@ func mergesOf(rd kv.Reader, p PersonID) ([]Merge, error) {
 // Invalid merge.
 func (r *Registry) DecideMerge(ctx context.Context, by Actor, id string, approve bool, reason string) (MergeView, error) {
 	base := r.rand.id("o")
-	return r.stepMerge(ctx, by, id, func(tx kv.Tx, m Merge) (Merge, error) {
+	return r.stepMerge(ctx, by, id, false, func(tx kv.Tx, m Merge) (Merge, error) {
 		m, err := m.Decide(approve, reason, by, tx.Now())
 		if err != nil {
 			return m, err
@@ -225,8 +225,9 @@ func (r *Registry) DecideMerge(ctx context.Context, by Actor, id string, approve
 }
 
 // ProposeMergeUndo proposes to undo a merge that stands, because it was wrong.
+// Repeated under its Idempotency-Key it proposes once.
 func (r *Registry) ProposeMergeUndo(ctx context.Context, by Actor, id, reason string) (MergeView, error) {
-	return r.stepMerge(ctx, by, id, func(tx kv.Tx, m Merge) (Merge, error) {
+	return r.stepMerge(ctx, by, id, true, func(tx kv.Tx, m Merge) (Merge, error) {
 		m, err := m.ProposeUndo(reason, by, tx.Now())
 		if err != nil {
 			return m, err
@@ -235,7 +236,9 @@ func (r *Registry) ProposeMergeUndo(ctx context.Context, by Actor, id, reason st
 	})
 }
 
-func (r *Registry) stepMerge(ctx context.Context, by Actor, id string, step func(tx kv.Tx, m Merge) (Merge, error)) (MergeView, error) {
+// stepMerge takes one step of a merge; one that makes something is taken once under
+// its Idempotency-Key.
+func (r *Registry) stepMerge(ctx context.Context, by Actor, id string, makes bool, step func(tx kv.Tx, m Merge) (Merge, error)) (MergeView, error) {
 	var out MergeView
 	err := r.db.Update(ctx, func(tx kv.Tx) error {
 		out = MergeView{}
@@ -245,6 +248,17 @@ func (r *Registry) stepMerge(ctx context.Context, by Actor, id string, step func
 		m, err := need(tx, merges, kv.Key(id), "merge", "人员合并事项", id)
 		if err != nil {
 			return err
+		}
+		if makes {
+			if _, again, err := repeated(tx, by, tx.Now()); err != nil {
+				return err
+			} else if again {
+				out, err = r.mergeView(tx, id, tx.Now())
+				return err
+			}
+			if err := remember(tx, by, id); err != nil {
+				return err
+			}
 		}
 		if _, err := step(tx, m); err != nil {
 			return err

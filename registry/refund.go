@@ -134,14 +134,17 @@ func (c Claim) PayBack(in Refund, law *policy.RefundRule, by Actor, now time.Tim
 		return c, false, err
 	}
 	var said *bool
+	owed := life.paid - life.back
 	if !opens {
-		said = life.recovery.Restores
+		said, owed = life.recovery.Restores, life.recovery.Amount-life.recovery.Back
+	}
+	if !opens && life.recovery.Again {
+		law = nil // it is about a claim that is paid back, and this one stays paid
 	}
 	decided, more := restores(said, in.Restores, law)
 	if bad = append(bad, more...); len(bad) > 0 {
 		return c, false, fail.New(fail.Invalid, "refund", "the refund is not complete").In("追回信息有误").At(bad...)
 	}
-	owed := life.paid - life.back
 	if in.Reference == "" && in.Amount < owed {
 		return c, false, fail.New(fail.Invalid, "refund", "%s of %s yuan came back; a part has a reference, so that it is not taken for another", in.Amount, owed).
 			In("追回 %s 元，少于应追回的 %s 元；分次追回的，每次请填写凭证号", in.Amount, owed).

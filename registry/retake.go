@@ -58,12 +58,16 @@ func (r *Registry) keepParts(ctx context.Context, about resultsCase, rows []resu
 			if err != nil {
 				return err
 			}
+			ids, err := identitiesOf(rd, people)
+			if err != nil {
+				return err
+			}
 			for i, at := range page {
 				if !known[i] {
 					continue
 				}
 				c := &rows[at].candidate
-				if c.Kept, err = r.keptParts(rd, about, people[i], c.Scores); err != nil {
+				if c.Kept, err = r.keptParts(rd, about, ids[i], c.Scores); err != nil {
 					return err
 				}
 				c.Passed, _ = standards.Passed(about.parts, c.all())
@@ -77,15 +81,23 @@ func (r *Registry) keepParts(ctx context.Context, about resultsCase, rows []resu
 	return nil
 }
 
-// keptParts are the parts of one person that count in this session: passed at
+// keptParts are the parts of one person, under whatever ids it has after merges,
+// that count in this session: passed at
 // this institution for the same occupation, trade and level, in time, and not
 // used in more retakes than the rules allow.
-func (r *Registry) keptParts(rd kv.Reader, about resultsCase, p PersonID, taken standards.Scores) (map[standards.PartKind]KeptPart, error) {
-	rng := kv.Prefix(kv.Key(p[:]))
-	rng.Limit = retakesMax
-	before, _, err := candidates.ScanIndex(rd, indexResultsByPerson, rng)
-	if err != nil || len(before) == 0 {
-		return nil, err
+func (r *Registry) keptParts(rd kv.Reader, about resultsCase, ids []PersonID, taken standards.Scores) (map[standards.PartKind]KeptPart, error) {
+	var before []Candidate
+	for _, p := range ids {
+		rng := kv.Prefix(kv.Key(p[:]))
+		rng.Limit = retakesMax
+		own, _, err := candidates.ScanIndex(rd, indexResultsByPerson, rng)
+		if err != nil {
+			return nil, err
+		}
+		before = append(before, own...)
+	}
+	if len(before) == 0 {
+		return nil, nil
 	}
 	keys := make([][]byte, len(before))
 	for i, c := range before {
@@ -169,8 +181,16 @@ func keptNoMore(rd kv.Reader, b Batch, page []Candidate) (*fail.Error, error) {
 	if err != nil {
 		return nil, err
 	}
+	people := make([]PersonID, len(of))
+	for i, c := range of {
+		people[i] = c.Person
+	}
+	ids, err := identitiesOf(rd, people)
+	if err != nil {
+		return nil, err
+	}
 	for i, k := range from {
-		if res := before[i].Results; !there[i] || res == nil || res.Generation != k.Generation || was[i].Person != of[i].Person {
+		if res := before[i].Results; !there[i] || res == nil || res.Generation != k.Generation || !slices.Contains(ids[i], was[i].Person) {
 			return fail.New(fail.Conflict, "kept_part_replaced", "row %d rests on a part kept from session %s, whose results were replaced since; upload the results again", of[i].Row, k.Session).
 				In("第 %d 行保留的成绩取自批次 %s，该批次成绩已重新上报；请重新上报本批次成绩", of[i].Row, k.Session), nil
 		}

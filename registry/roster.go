@@ -291,6 +291,7 @@ func (about rosterCase) eligible(e *Entry, record eligibility.Record) (bad []fai
 
 // rosterProblems asks the register about the candidates, page by page.
 func (r *Registry) rosterProblems(ctx context.Context, about rosterCase, list []entered) (bad []fail.Field, err error) {
+	first := map[PersonID]int{} // the row of each person, by the first of its ids
 	for start := 0; start < len(list); start += bulkPage {
 		page := list[start:min(start+bulkPage, len(list))]
 		documents := make([]standards.Document, len(page))
@@ -298,10 +299,14 @@ func (r *Registry) rosterProblems(ctx context.Context, about rosterCase, list []
 			documents[i] = page[i].evidence.Paper.Document
 		}
 		var found []fail.Field
+		var ids [][]PersonID
 		err := r.db.View(ctx, func(rd kv.Reader) error {
 			found = nil
 			people, known, _, err := r.knownPeople(rd, documents)
 			if err != nil {
+				return err
+			}
+			if ids, err = identitiesOf(rd, people); err != nil {
 				return err
 			}
 			found, err = r.personProblems(rd, about, page, people, known)
@@ -311,6 +316,14 @@ func (r *Registry) rosterProblems(ctx context.Context, about rosterCase, list []
 			return nil, err
 		}
 		bad = append(bad, found...)
+		for i, e := range page {
+			one := ids[i][0] // of somebody new to the register all ids are unset
+			if row, twice := first[one]; twice && one != (PersonID{}) {
+				bad = append(bad, fail.Field{Name: "证件号码", Row: e.entry.Row, Code: "duplicate", ZH: fmt.Sprintf("与第 %d 行为同一人（证件已合并）", row), EN: fmt.Sprintf("the same person as row %d, under another document", row)})
+			} else {
+				first[one] = e.entry.Row
+			}
+		}
 	}
 	return bad, nil
 }
@@ -618,14 +631,19 @@ func (r *Registry) matchPage(rd kv.Reader, s Session, page []resultRow) (bad []f
 	if err != nil {
 		return nil, err
 	}
-	blocks := make([][]byte, len(page))
 	for i, p := range people {
 		keys[i] = rosterKey(s.ID, p)
-		blocks[i] = sealedEntry(Entry{Session: s.ID, Person: p}).storeKey()
 	}
 	entries, there, err := roster.GetMany(rd, keys)
 	if err != nil {
 		return nil, err
+	}
+	if err := r.rosterOfOthers(rd, s, people, entries, there); err != nil {
+		return nil, err
+	}
+	blocks := make([][]byte, len(page))
+	for i := range page {
+		blocks[i] = sealedEntry(Entry{Session: s.ID, Person: entries[i].Person}).storeKey()
 	}
 	sealed, err := rd.GetMany(tableSealed, blocks)
 	if err != nil {
@@ -647,6 +665,41 @@ func (r *Registry) matchPage(rd kv.Reader, s Session, page []resultRow) (bad []f
 		c.Group = entries[i].Group
 	}
 	return bad, nil
+}
+
+// rosterOfOthers fills in the entries of people who are on the roster under another
+// of the ids that they have after merges: the exam was registered with one document
+// and the results come with the other.
+func (r *Registry) rosterOfOthers(rd kv.Reader, s Session, people []PersonID, entries []Entry, there []bool) error {
+	ids, err := identitiesOf(rd, people)
+	if err != nil {
+		return err
+	}
+	var keys [][]byte
+	var of []int
+	for i := range people {
+		if there[i] && entries[i].Generation == s.Roster.Generation {
+			continue
+		}
+		for _, id := range ids[i] {
+			if id != people[i] {
+				keys, of = append(keys, rosterKey(s.ID, id)), append(of, i)
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	found, ok, err := roster.GetMany(rd, keys)
+	if err != nil {
+		return err
+	}
+	for n, e := range found {
+		if ok[n] && e.Generation == s.Roster.Generation {
+			entries[of[n]], there[of[n]] = e, true
+		}
+	}
+	return nil
 }
 
 // RosterView is an entry as its institution and the authority see it.

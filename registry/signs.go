@@ -154,6 +154,10 @@ func (r *Registry) markPeople(tx kv.Tx, rules signs.Rules, cs []Certificate, f s
 	if err != nil {
 		return f, err
 	}
+	others, err := marksOfOthers(tx, cs)
+	if err != nil {
+		return f, err
+	}
 	now := map[PersonID]signs.Marks{} // a page may have a person twice
 	people := make([]signPerson, len(cs))
 	for i, c := range cs {
@@ -164,10 +168,67 @@ func (r *Registry) markPeople(tx kv.Tx, rules signs.Rules, cs []Certificate, f s
 		m := signs.Mark{Number: c.Number, Occupation: c.Occupation, Trade: c.Trade, Level: c.Level, On: c.Issued}
 		marks = marks.Add(m)
 		now[c.Person] = marks
-		f = rules.Count(f, marks, m)
+		f = rules.Count(f, others.with(c.Person, marks, now), m)
 		people[i] = signPerson{Person: c.Person, Marks: marks}
 	}
 	return f, signPeople.PutMany(tx, people)
+}
+
+// otherMarks are the marks under the other ids that persons have after merges.
+type otherMarks struct {
+	ids   map[PersonID][]PersonID // all of a person that has several
+	marks map[PersonID]signs.Marks
+}
+
+// marksOfOthers reads them for the holders of certificates, in two reads. They stay
+// under the id they were made for: undoing a merge needs nothing.
+func marksOfOthers(rd kv.Reader, cs []Certificate) (out otherMarks, err error) {
+	people := make([]PersonID, len(cs))
+	for i, c := range cs {
+		people[i] = c.Person
+	}
+	ids, err := identitiesOf(rd, people)
+	if err != nil {
+		return out, err
+	}
+	out = otherMarks{ids: map[PersonID][]PersonID{}, marks: map[PersonID]signs.Marks{}}
+	var keys [][]byte
+	for i, p := range people {
+		if _, done := out.ids[p]; done || len(ids[i]) < 2 {
+			continue
+		}
+		out.ids[p] = ids[i]
+		for _, id := range ids[i] {
+			keys = append(keys, signPeople.Key(signPerson{Person: id}))
+		}
+	}
+	if len(keys) == 0 {
+		return out, nil
+	}
+	found, there, err := signPeople.GetMany(rd, keys)
+	for i, x := range found {
+		if there[i] {
+			out.marks[x.Person] = x.Marks
+		}
+	}
+	return out, err
+}
+
+// with are the marks of p with those of its other ids: as they are now, where this
+// Update has added to them.
+func (o otherMarks) with(p PersonID, own signs.Marks, now map[PersonID]signs.Marks) signs.Marks {
+	out := own
+	for _, id := range o.ids[p] {
+		if id == p {
+			continue
+		}
+		marks, added := now[id]
+		if !added {
+			marks = o.marks[id]
+		}
+		out = append(out[:len(out):len(out)], marks...)
+	}
+	return out
 }
 
 // signsAfterPublish counts a batch that this Update has published and looks at

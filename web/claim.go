@@ -12,6 +12,9 @@ type releaseRequest struct {
 }
 
 func (s *Server) checkClaim(c *call, in registry.ClaimRequest) (registry.ClaimAnswer, error) {
+	if err := s.countClaims(c, countQuestions, 1); err != nil {
+		return registry.ClaimAnswer{}, err
+	}
 	if c.fiber.Query("signed") == "yes" {
 		return s.reg.SignedCheck(c.ctx, c.by, in)
 	}

@@ -139,6 +139,12 @@ func (s *Server) checkClaimBatch(c *call) error {
 	if err != nil {
 		return err
 	}
+	if b := job.ClaimBatch(); b.Rows > b.Done { // what is answered again is not asked again
+		if err := s.countClaims(c, countRows, b.Rows-b.Done); err != nil {
+			job.Close(c.ctx)
+			return err
+		}
+	}
 	c.fiber.Set(fiber.HeaderLocation, batchPath+"/"+job.ClaimBatch().ID)
 	if format != "" {
 		defer job.Close(c.ctx)

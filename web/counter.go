@@ -37,6 +37,9 @@ func counterRoutes() []route {
 }
 
 func (s *Server) claimOverview(c *call, in registry.OverviewRequest) (registry.ClaimOverview, error) {
+	if err := s.countClaims(c, countQuestions, 1); err != nil {
+		return registry.ClaimOverview{}, err
+	}
 	return s.reg.Overview(c.ctx, c.by, in)
 }
 

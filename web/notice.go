@@ -34,6 +34,9 @@ var (
 )
 
 func (s *Server) claimNotice(c *call, in registry.NoticeRequest) error {
+	if err := s.countClaims(c, countQuestions, 1); err != nil {
+		return err
+	}
 	o, err := s.reg.Overview(c.ctx, c.by, in.OverviewRequest)
 	if err != nil {
 		return err

@@ -44,13 +44,13 @@ func sameRoutes() []route {
 		{Method: "POST", Path: merges + "/{id}/decision", Time: time.Minute, Summary: "Approve or reject a proposed merge or its proposed undoing; its proposer withdraws it",
 			Description: "Approved, both are one person from then on: past claims that should have been refused become collisions. Nothing is paid back by itself.",
 			endpoint:    api((*Server).decideMerge)},
-		{Method: "POST", Path: merges + "/{id}/undoing", Summary: "Propose to undo a merge that was wrong 撤销合并", endpoint: api((*Server).proposeMergeUndo)},
+		{Method: "POST", Path: merges + "/{id}/undoing", Idempotent: withKey, Summary: "Propose to undo a merge that was wrong 撤销合并", endpoint: api((*Server).proposeMergeUndo)},
 	})
 	rows = append(rows, keyedRoutes("claims", []route{
 		{Method: "GET", Path: collisions, Query: append(collisionFilters[:len(collisionFilters):len(collisionFilters)], paging...), Summary: "Claims of one person that the rules would not have allowed beside each other 重复发放线索",
 			Description: "For the authority and auditors of the region, and for the payers concerned: of other payers' claims these see the day alone.", endpoint: api((*Server).collisions)},
 		{Method: "GET", Path: collisions + "/{id}", Summary: "One collision", endpoint: api((*Server).collision)},
-		{Method: "POST", Path: collisions + "/{id}/proposal", Summary: "Propose that both claims stand, that one is recovered, or that there is no collision", endpoint: api((*Server).proposeOnCollision)},
+		{Method: "POST", Path: collisions + "/{id}/proposal", Idempotent: withKey, Summary: "Propose that both claims stand, that one is recovered, or that there is no collision", endpoint: api((*Server).proposeOnCollision)},
 		{Method: "POST", Path: collisions + "/{id}/decision", Summary: "Approve or reject the proposal; its proposer withdraws it", endpoint: api((*Server).decideOnCollision)},
 	})...)
 	return append(rows, route{Method: "GET", Path: "/api/v1/occupations-named", Tag: "public", Access: public,

@@ -122,6 +122,8 @@ type Server struct {
 	uploads chan struct{}
 	images  chan struct{}
 
+	claimsAsked accountQuota // what accounts ask about persons' claims
+
 	base    context.Context // ends with the server
 	end     context.CancelFunc
 	jobs    jobs

@@ -95,7 +95,7 @@ func printReplay(w world, r registry.Replay) error {
 		[2]string{"决定 recorded", strings.ReplaceAll(outcomes[r.Recorded.Outcome], "\n", " ")},
 	)
 	for _, p := range r.Problems {
-		say(w.stdout, "  ! %s\n", p)
+		say(w.stdout, "  ! %s\n    %s\n", p.ZH, p.EN)
 	}
 	rows, err := besideEachOther(r.Recorded, r.Recomputed)
 	if err != nil {

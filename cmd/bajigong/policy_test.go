@@ -63,11 +63,11 @@ func TestPrintReplay(t *testing.T) {
 	a := policy.Decision{Policy: "x-1", Outcome: policy.Allow, Amount: 200000, Failing: []policy.Failure{}}
 	b := a
 	b.Outcome, b.Amount, b.Failing = policy.Deny, 100000, []policy.Failure{{Rule: "once\x1b[2J"}}
-	if err := printReplay(m.world(), registry.Replay{Claim: "c-1", Recorded: a, Recomputed: b, Problems: []string{"recomputed otherwise"}}); err != nil {
+	if err := printReplay(m.world(), registry.Replay{Claim: "c-1", Recorded: a, Recomputed: b, Problems: []policy.Text{{ZH: "重算不一致", EN: "recomputed otherwise"}}}); err != nil {
 		t.Fatal(err)
 	}
 	out := m.out.String()
-	says(t, strings.Join(strings.Fields(out), " "), "✕ 重算与记录不一致", "! recomputed otherwise", "项目 field 记录 recorded 重算 recomputed",
+	says(t, strings.Join(strings.Fields(out), " "), "✕ 重算与记录不一致", "! 重算不一致 recomputed otherwise", "项目 field 记录 recorded 重算 recomputed",
 		"outcome allow deny", "failing[0].rule — once", `failing[0].clause — ""`, "amount_fen 200000 100000")
 	if strings.Contains(out, "\x1b") || strings.Contains(out, "x-1") {
 		t.Errorf("what is the same, or steers a terminal, is shown:\n%s", out)

@@ -46,6 +46,8 @@ func (s Set) whyNot(p Policy, q Query, chosen Policy) Text {
 	switch {
 	case applies != appliesYes:
 		return p.whyNot(applies)
+	case p.Region != chosen.Region && p.doubtful(q) && !chosen.doubtful(q):
+		return textf("终止日期未载明，是否仍执行待确认；适用现行的 %s", chosen.ID)("its end is not known and it waits to be confirmed; %s is known to be in force", chosen.ID)
 	case p.Region != chosen.Region:
 		return textf("更近的区划 %s 有政策 %s", chosen.Region, chosen.ID)("the nearer region %s has %s", chosen.Region, chosen.ID)
 	case p.Sample && !chosen.Sample:

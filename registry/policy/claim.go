@@ -10,21 +10,21 @@ import (
 // State is where a claim 补贴申领 stands. This is its whole life; none is a claim
 // that does not exist yet ([None]), and a dash means refused.
 //
-//	state           | reserve  | extend     | publicise  | object    | approve | pay_part  | confirm   | return   | return_part | fail       | release  | withdraw  | expire  | recover    | refund_part     | refund   | late_payment | late_part | late_payment_too_late
-//	----------------+----------+------------+------------+-----------+---------+-----------+-----------+----------+-------------+------------+----------+-----------+---------+------------+-----------------+----------+--------------+-----------+----------------------
-//	none            | reserved | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | -               | -        | -            | -         | -
-//	reserved        | -        | reserved   | publicised | -         | payable | part_paid | confirmed | -        | -           | reserved   | released | withdrawn | expired | -          | -               | -        | -            | -         | -
-//	publicised      | -        | publicised | -          | reserved  | payable | part_paid | confirmed | -        | -           | publicised | released | withdrawn | expired | -          | -               | -        | -            | -         | -
-//	payable         | -        | -          | -          | -         | -       | part_paid | confirmed | -        | -           | payable    | released | withdrawn | -       | -          | -               | -        | -            | -         | -
-//	part_paid       | -        | -          | part_paid  | part_paid | -       | part_paid | confirmed | payable  | part_paid   | part_paid  | -        | -         | -       | recovering | partly_refunded | refunded | -            | -         | -
-//	confirmed       | -        | -          | -          | -         | -       | -         | -         | payable  | part_paid   | -          | -        | -         | -       | recovering | partly_refunded | refunded | -            | -         | -
-//	released        | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | -               | -        | confirmed    | part_paid | duplicate
-//	withdrawn       | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | -               | -        | confirmed    | part_paid | duplicate
-//	expired         | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | -               | -        | confirmed    | part_paid | duplicate
-//	duplicate       | -        | -          | -          | -         | -       | -         | -         | released | duplicate   | -          | -        | -         | -       | -          | partly_refunded | refunded | -            | -         | duplicate
-//	recovering      | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | partly_refunded | refunded | -            | -         | -
-//	partly_refunded | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | partly_refunded | refunded | -            | -         | -
-//	refunded        | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | -               | -        | -            | -         | -
+//	state           | reserve  | extend     | publicise  | object    | approve | pay_part  | confirm   | return   | return_part | fail       | release  | withdraw  | expire  | recover    | refund_part     | refund   | late_payment | late_part | late_payment_too_late | pay_again  | again_back
+//	----------------+----------+------------+------------+-----------+---------+-----------+-----------+----------+-------------+------------+----------+-----------+---------+------------+-----------------+----------+--------------+-----------+-----------------------+------------+-----------
+//	none            | reserved | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | -               | -        | -            | -         | -                     | -          | -
+//	reserved        | -        | reserved   | publicised | -         | payable | part_paid | confirmed | -        | -           | reserved   | released | withdrawn | expired | -          | -               | -        | -            | -         | -                     | -          | -
+//	publicised      | -        | publicised | -          | reserved  | payable | part_paid | confirmed | -        | -           | publicised | released | withdrawn | expired | -          | -               | -        | -            | -         | -                     | -          | -
+//	payable         | -        | -          | -          | -         | -       | part_paid | confirmed | -        | -           | payable    | released | withdrawn | -       | -          | -               | -        | -            | -         | -                     | -          | -
+//	part_paid       | -        | -          | part_paid  | part_paid | -       | part_paid | confirmed | payable  | part_paid   | part_paid  | -        | -         | -       | recovering | partly_refunded | refunded | -            | -         | -                     | recovering | -
+//	confirmed       | -        | -          | -          | -         | -       | -         | -         | payable  | part_paid   | -          | -        | -         | -       | recovering | partly_refunded | refunded | -            | -         | -                     | recovering | -
+//	released        | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | -               | -        | confirmed    | part_paid | duplicate             | -          | -
+//	withdrawn       | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | -               | -        | confirmed    | part_paid | duplicate             | -          | -
+//	expired         | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | -               | -        | confirmed    | part_paid | duplicate             | -          | -
+//	duplicate       | -        | -          | -          | -         | -       | -         | -         | released | duplicate   | -          | -        | -         | -       | -          | partly_refunded | refunded | -            | -         | duplicate             | -          | -
+//	recovering      | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | partly_refunded | refunded | -            | -         | -                     | recovering | confirmed
+//	partly_refunded | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | partly_refunded | refunded | -            | -         | -                     | -          | confirmed
+//	refunded        | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | -               | -        | -            | -         | -                     | -          | -
 //
 // Reserved and publicised expire when the lock runs out: the right is held for one
 // payer only as long as that payer moves on, and publicity 公示 by itself gives no
@@ -38,6 +38,11 @@ import (
 // bank returned has no right to keep: it is released. A correction 更正 of what was
 // recorded is no event: it changes or takes away a step, and the state is what the
 // steps that remain lead to.
+//
+// pay_again is a payment beyond what was due: one before it had been recorded as
+// returned, was paid again, and then a correction took that return away, since the
+// money had arrived. What was too much is recovered, and again_back is the last of
+// it; the claim itself stays paid and its right used.
 type State string
 
 // The states of a claim. None is a claim that does not exist yet.
@@ -110,12 +115,14 @@ const (
 	LatePayment        Event = "late_payment"          // the right is still free
 	LatePart           Event = "late_part"             // the right is still free
 	LatePaymentTooLate Event = "late_payment_too_late" // the right is gone
+	PayAgain           Event = "pay_again"             // beyond what was due: a payment before had been taken for returned, wrongly
+	AgainBack          Event = "again_back"            // the last of what was paid beyond it is back
 )
 
 // Events lists the events.
 func Events() []Event {
 	return []Event{Reserve, Extend, Publicise, Object, Approve, PayPart, Confirm, Return, ReturnPart, FailPayment, Release, Withdraw, Expire,
-		Recover, RefundPart, Refund, LatePayment, LatePart, LatePaymentTooLate}
+		Recover, RefundPart, Refund, LatePayment, LatePart, LatePaymentTooLate, PayAgain, AgainBack}
 }
 
 // moves is the table of [State]; what is not here is refused.
@@ -124,14 +131,14 @@ var moves = map[State]map[Event]State{
 	Reserved:       {Extend: Reserved, Publicise: Publicised, Approve: Payable, PayPart: PartPaid, Confirm: Confirmed, FailPayment: Reserved, Release: Released, Withdraw: Withdrawn, Expire: Expired},
 	Publicised:     {Extend: Publicised, Object: Reserved, Approve: Payable, PayPart: PartPaid, Confirm: Confirmed, FailPayment: Publicised, Release: Released, Withdraw: Withdrawn, Expire: Expired},
 	Payable:        {PayPart: PartPaid, Confirm: Confirmed, FailPayment: Payable, Release: Released, Withdraw: Withdrawn},
-	PartPaid:       {Publicise: PartPaid, Object: PartPaid, PayPart: PartPaid, Confirm: Confirmed, Return: Payable, ReturnPart: PartPaid, FailPayment: PartPaid, Recover: Recovering, RefundPart: PartlyRefunded, Refund: Refunded},
-	Confirmed:      {Return: Payable, ReturnPart: PartPaid, Recover: Recovering, RefundPart: PartlyRefunded, Refund: Refunded},
+	PartPaid:       {Publicise: PartPaid, Object: PartPaid, PayPart: PartPaid, Confirm: Confirmed, Return: Payable, ReturnPart: PartPaid, FailPayment: PartPaid, Recover: Recovering, RefundPart: PartlyRefunded, Refund: Refunded, PayAgain: Recovering},
+	Confirmed:      {PayAgain: Recovering, Return: Payable, ReturnPart: PartPaid, Recover: Recovering, RefundPart: PartlyRefunded, Refund: Refunded},
 	Released:       {LatePayment: Confirmed, LatePart: PartPaid, LatePaymentTooLate: Duplicate},
 	Withdrawn:      {LatePayment: Confirmed, LatePart: PartPaid, LatePaymentTooLate: Duplicate},
 	Expired:        {LatePayment: Confirmed, LatePart: PartPaid, LatePaymentTooLate: Duplicate},
 	Duplicate:      {Return: Released, ReturnPart: Duplicate, RefundPart: PartlyRefunded, Refund: Refunded, LatePaymentTooLate: Duplicate},
-	Recovering:     {RefundPart: PartlyRefunded, Refund: Refunded},
-	PartlyRefunded: {RefundPart: PartlyRefunded, Refund: Refunded},
+	Recovering:     {RefundPart: PartlyRefunded, Refund: Refunded, PayAgain: Recovering, AgainBack: Confirmed},
+	PartlyRefunded: {RefundPart: PartlyRefunded, Refund: Refunded, AgainBack: Confirmed},
 }
 
 // Move returns the state after ev. A move that the table does not have is
@@ -153,6 +160,7 @@ var eventNames = map[Event]string{
 	Return: "退票", ReturnPart: "部分退票", FailPayment: "拨付失败", Release: "解除锁定", Withdraw: "本人撤回", Expire: "到期",
 	Recover: "追回立项", RefundPart: "部分追回", Refund: "追回",
 	LatePayment: "补报发放", LatePart: "补报先行拨付", LatePaymentTooLate: "补报发放（资格已被占用）",
+	PayAgain: "重复拨付（前次退票有误）", AgainBack: "多付部分追回",
 }
 
 // Payment returns the event that records the payment of all that was still to be

@@ -50,6 +50,7 @@ func (p Policy) Evaluate(in Input) Decision {
 // claims without it.
 func (p Policy) Taken(in Input) []Failure {
 	e := newEvaluation(&p, in)
+	e.asksNothing = true
 	if r := p.Subject; r != nil && r.MostUnits > 0 && in.Subject.Kind == r.Kind {
 		e.mostUnits(r)
 	}
@@ -76,6 +77,7 @@ type evaluation struct {
 	advance     Fen
 
 	scarceAsked, isScarce, scarceKnown bool // by scarceListed
+	asksNothing                        bool // of [Policy.Taken]: what is not known holds nothing up
 }
 
 func newEvaluation(p *Policy, in Input) *evaluation {

@@ -304,7 +304,8 @@ func (e Effective) words() []Text {
 	case EndOpen:
 		return append(out, Text{"未定终止日期，至新政策施行", "open, until another replaces it"})
 	}
-	return append(out, pairText("终止日期未载明，文本载明至", "no last day is given; the text speaks of days until", e.StatedThrough.Chinese(), string(e.StatedThrough)))
+	return append(out, pairText("终止日期未载明，文本载明至", "no last day is given; the text speaks of days until", e.StatedThrough.Chinese(), string(e.StatedThrough)),
+		ifSaid(e.GoesFirst, Text{"先于上级区划现行政策适用", "it goes before the texts in force of the regions above"}))
 }
 
 func (s *SubjectRule) words() []Text {
@@ -350,7 +351,7 @@ func (c *Catalogue) words() []Text {
 	if len(c.Entries) == 0 {
 		return []Text{{"目录另行发布，须提供是否列入", "published elsewhere: whether it is listed must be supplied"}}
 	}
-	out := []Text{pairText("目录", "catalogue", c.Name, c.Name), intText("年度", "year", c.Year), ifSaid(c.Sample, Text{"示例目录", "a sample"})}
+	out := []Text{pairText("目录", "catalogue", c.Name, c.Name), intText("年度", "year", c.Year), ifSaid(c.Sample, Text{"示例目录", "a sample"}), editionText(c.Edition, c.Across)}
 	for _, e := range c.Entries {
 		what := e.Occupation + " " + e.Name
 		if len(e.Trades) > 0 {
@@ -412,6 +413,16 @@ var backPayNames = map[BackPay]Text{
 	BackPayUnknown: {"目录公布前的是否补发未载明，须提供是否列入", "not said for days before a list was published: whether it is listed must be supplied"},
 }
 
+func editionText(edition string, across bool) Text {
+	switch {
+	case edition == "":
+		return Text{}
+	case across:
+		return textf("职业编码为大典%s年版，其他版本按职业等同关系表对照", edition)("codes of the edition of %s, those of others by the table of same occupations", edition)
+	}
+	return textf("职业编码为大典%s年版，其他版本的须提供是否列入", edition)("codes of the edition of %s; for those of others it must be supplied whether they are listed", edition)
+}
+
 func (l ScarceList) words() Text {
 	until, untilEN := "未定", "open"
 	if l.Until != "" {
@@ -424,6 +435,9 @@ func (l ScarceList) words() Text {
 	of := strings.Join(names, "、")
 	if l.Sample {
 		of += "（示例目录 a sample）"
+	}
+	if t := editionText(l.Edition, l.Across); t.ZH != "" {
+		of += "（" + t.ZH + " " + t.EN + "）"
 	}
 	return textf("%s（%s至%s，%s起可用）：%s", l.Name, l.From.Chinese(), until, l.published().Chinese(), of)(
 		"%s (%s to %s, usable from %s): %s", l.Name, l.From, untilEN, l.published(), of)

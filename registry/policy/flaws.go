@@ -120,6 +120,11 @@ func (s Set) layerFlaws(standing []Policy) (out []flaw) {
 			field, _, _ := strings.Cut(b.Bound.Field, ".")
 			out = append(out, flaw{b.refused(p), "bound", []place{p.at(field), {policy: b.Policy, version: b.Version, field: "bounds"}}})
 		}
+		for _, x := range s.loosened(p) {
+			if !x.excepted {
+				out = append(out, flaw{x.refused(p), "bound", []place{p.at("bounds"), x.upper.at("bounds")}})
+			}
+		}
 	}
 	return out
 }

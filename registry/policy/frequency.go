@@ -81,9 +81,10 @@ func (e *evaluation) frequency() {
 	}
 	scarce, known := false, true
 	if f.Extra != nil {
-		if scarce, known = e.scarceFor(f); !known {
+		if scarce, known = e.scarceFor(f); !known && !e.asksNothing {
 			return
 		}
+		scarce = scarce && known // money that is out counts as the ordinary kind until the other is proved
 	}
 	before := len(e.failing)
 	e.barWhen(f.Rule, FrequencyReached, func(cs []PastClaim) bool { return f.reached(cs, scarce) },

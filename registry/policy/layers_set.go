@@ -26,26 +26,100 @@ type Binding struct {
 // bind samples and official policies official ones. It is for explanations;
 // [NewSet] refuses a set in which a bound is neither kept nor excepted.
 func (s Set) Bounds(p Policy) []Binding {
-	above, err := s.Chain(p.Region)
-	if err != nil || len(above) == 0 {
+	var out []Binding
+	for _, upper := range s.above(p) {
+		for _, b := range upper.Bounds {
+			if b.Any || slices.Contains(b.Among, p.Fund) {
+				out = append(out, p.meets(&upper, b))
+			}
+		}
+	}
+	return out
+}
+
+// above are the newest policies of the regions above that of p that were in force on
+// a day with it, samples for a sample and official ones for an official one.
+func (s Set) above(p Policy) (out []Policy) {
+	chain, err := s.Chain(p.Region)
+	if err != nil || len(chain) == 0 {
 		return nil
 	}
-	var out []Binding
 	current := s.current()
-	for _, r := range above[1:] {
+	for _, r := range chain[1:] {
 		for i := range current {
-			upper := &current[i]
-			if upper.Region != r.Code || upper.Sample != p.Sample || !together(upper.Effective, p.Effective) {
-				continue
+			if upper := &current[i]; upper.Region == r.Code && upper.Sample == p.Sample && together(upper.Effective, p.Effective) {
+				out = append(out, *upper)
 			}
-			for _, b := range upper.Bounds {
-				if b.Any || slices.Contains(b.Among, p.Fund) {
-					out = append(out, p.meets(upper, b))
+		}
+	}
+	return out
+}
+
+// passesOn is a bound of a policy that leaves to those below what a bound above it
+// does not leave to itself.
+type passesOn struct {
+	upper    Policy
+	bound    Bound // above
+	own      Bound // below it
+	excepted bool
+}
+
+// loosened holds the bounds that p sets against those that are set above it: what
+// is not left to it, it cannot leave to others.
+func (s Set) loosened(p Policy) (out []passesOn) {
+	for _, upper := range s.above(p) {
+		for _, b := range upper.Bounds {
+			for _, own := range p.Bounds {
+				common := b.Any || own.Any || slices.ContainsFunc(own.Among, func(f Fund) bool { return slices.Contains(b.Among, f) })
+				if own.Field == b.Field && common && !own.within(b) {
+					out = append(out, passesOn{upper, b, own, b.InPrinciple && p.meets(&upper, b).Exception != nil})
 				}
 			}
 		}
 	}
 	return out
+}
+
+// within reports whether all that b leaves, upper leaves too. Of two bounds on the
+// two sides of one value, or of a set, both hold; they must leave something.
+func (b Bound) within(upper Bound) bool {
+	switch {
+	case upper.May == MayFree:
+		return true
+	case b.May == MayFree:
+		return false
+	case upper.May == MayEqual && b.May != MayEqual:
+		return false
+	}
+	if form, _ := boundKind(b.Field); form == boundNumber || form == boundYuan {
+		return b.withinNumber(upper)
+	}
+	own := func(w string) bool { return slices.Contains(b.Words, w) }
+	theirs := func(w string) bool { return slices.Contains(upper.Words, w) }
+	switch upper.May {
+	case MayAtMost:
+		return all(b.Words, theirs)
+	case MayAtLeast:
+		return all(upper.Words, own)
+	}
+	return all(b.Words, theirs) && all(upper.Words, own)
+}
+
+func (b Bound) withinNumber(upper Bound) bool {
+	n, most := b.limit(), upper.limit()
+	switch upper.May {
+	case MayAtMost:
+		return n <= most
+	case MayAtLeast:
+		return n >= most
+	}
+	return n == most
+}
+
+func (x passesOn) refused(p Policy) error {
+	own, theirs := x.own.demands(), x.bound.demands()
+	return fail.New(fail.Invalid, "policy_set", "policy %s: its bound %s leaves %s of %s to the policies below, and %s v%d %s demands %s", p, x.own.ID, own.EN, x.own.Field, x.upper.ID, x.upper.Version, x.bound.Clause, theirs.EN).
+		In("政策 %s 的约束 %s 对下级规定 %s %s，超出 %s 第 %d 版 %s 的规定（%s）", p, x.own.ID, x.own.Field, own.ZH, x.upper.ID, x.upper.Version, x.bound.Clause, theirs.ZH)
 }
 
 // together reports whether both are known to be in force on the same day.

@@ -15,6 +15,8 @@ type Catalogue struct {
 	Year    int // 0: not one year's
 	Sample  bool
 	Entries []CatalogueEntry
+	Edition string // of 职业分类大典 that its codes are of; empty: not said
+	Across  bool   // codes of other editions are looked up by the table of same occupations
 }
 
 // CatalogueEntry is an occupation of the catalogue; without trades all its trades
@@ -126,13 +128,13 @@ func (d *decoder) uplift(n node, p Policy) int {
 }
 
 func (d *decoder) catalogue(n node) *Catalogue {
-	r, m := d.ruleWith(n, nil, []string{"list", "name", "year", "sample", "entries"})
+	r, m := d.ruleWith(n, nil, []string{"list", "name", "year", "sample", "entries", "edition", "across_editions"})
 	c := &Catalogue{Rule: r}
 	if list, elsewhere := m["list"]; elsewhere {
 		if word(list, "unknown") != "" {
 			d.unknown["catalogue.list"] = list
 		}
-		for _, key := range []string{"name", "year", "sample", "entries"} {
+		for _, key := range []string{"name", "year", "sample", "entries", "edition", "across_editions"} {
 			if x, ok := m[key]; ok {
 				x.problem("unknown_key", "list 为 unknown 时不应有 %s", "with list unknown there is no %s", key)
 			}
@@ -151,6 +153,7 @@ func (d *decoder) catalogue(n node) *Catalogue {
 	if y, ok := m["year"]; ok {
 		c.Year = y.number(1949, 2199)
 	}
+	c.Edition, c.Across = d.edition(m)
 	for _, x := range m["entries"].list() {
 		c.Entries = append(c.Entries, d.catalogueEntry(x, c))
 	}
@@ -193,8 +196,37 @@ func trades(n node) []string {
 	return out
 }
 
-func covers(occupation string, trades []string, c *Certificate) bool {
-	return occupation == c.Occupation && (len(trades) == 0 || slices.Contains(trades, c.Trade))
+// edition reads of which edition of 职业分类大典 the codes of a list are, and whether
+// codes of others are looked up by the table of same occupations.
+func (d *decoder) edition(m map[string]node) (edition string, across bool) {
+	x, said := m["edition"]
+	if said {
+		edition = d.formed(x, editionForm, "大典版本年份，例如 2022", "the year of an edition, such as 2022")
+	}
+	if y, ok := m["across_editions"]; ok {
+		if across = y.flag(); !said {
+			y.problem("unknown_key", "仅与 edition 一起使用", "only goes with edition")
+		}
+	}
+	return edition, across
+}
+
+// readable reports whether the claim's occupation can be looked up in a list whose
+// codes are of an edition; empty is not said, and then codes are compared as they stand.
+func (e *evaluation) readable(edition string, across bool) bool {
+	mine := e.in.Certificate.Edition
+	return edition == "" || mine == "" || mine == edition || across && e.in.Equivalence != nil
+}
+
+// covers reports whether an entry of a list that is readable is about the claim's
+// occupation. Trades are those of the register's catalogue.
+func (e *evaluation) covers(edition string, across bool, occupation string, trades []string) bool {
+	c := &e.in.Certificate
+	same := occupation == c.Occupation
+	if edition != "" && c.Edition != "" && c.Edition != edition {
+		same = across && e.in.Equivalence != nil && e.in.Equivalence.Same(Job{Edition: edition, Code: occupation}, Job{Edition: c.Edition, Code: c.Occupation})
+	}
+	return same && (len(trades) == 0 || slices.Contains(trades, c.Trade))
 }
 
 // catalogued looks the claim's occupation and level up in the catalogue. listed is
@@ -205,7 +237,7 @@ func (e *evaluation) catalogued() (entry *CatalogueEntry, listed bool) {
 	if r == nil {
 		return nil, false
 	}
-	if len(r.Entries) == 0 || r.Year != 0 && e.on.Year() != r.Year {
+	if len(r.Entries) == 0 || r.Year != 0 && e.on.Year() != r.Year || c.Occupation != "" && !e.readable(r.Edition, r.Across) {
 		v, ok := e.fact(r.Rule, CatalogueListed)
 		if ok && v == No {
 			e.fail(r.Rule, NotInCatalogue, textf("%s：否（来源：%s）", CatalogueListed.Name().ZH, e.source(CatalogueListed))("%s: no, says %s", CatalogueListed.Name().EN, e.source(CatalogueListed)))
@@ -219,7 +251,7 @@ func (e *evaluation) catalogued() (entry *CatalogueEntry, listed bool) {
 	var some bool
 	for i := range r.Entries {
 		x := &r.Entries[i]
-		if !covers(x.Occupation, x.Trades, c) {
+		if !e.covers(r.Edition, r.Across, x.Occupation, x.Trades) {
 			continue
 		}
 		some = true

@@ -197,11 +197,18 @@ func (m *mutation) visit(t *testing.T, v reflect.Value, at string) {
 
 // refused reports whether Parse takes no other value at a place than it has.
 func (m *mutation) refused(at string) bool {
+	if s := m.policy.Scarce; s != nil && strings.HasPrefix(at, "Scarce.List") && strings.HasSuffix(at, ".Across") {
+		return (s.List == nil || s.List.Edition == "") && !slices.ContainsFunc(s.Lists, func(l ScarceList) bool { return l.Edition != "" })
+	}
 	switch at {
 	case "Amounts.AtMost": // amounts: unknown has no cap
 		return m.policy.Amounts.Of == AmountApproved
 	case "Scarce.RaisesApproved":
 		return m.policy.Amounts.Of != AmountApproved || m.policy.Scarce.Percent == 0
+	case "Effective.GoesFirst": // chooses between texts: TestWhatIsKnownToBeInForceGoesFirst
+		return true
+	case "Catalogue.Across": // goes with an edition only
+		return m.policy.Catalogue.Edition == ""
 	case "Subject.Certificate": // all sections about certificates would have to change
 		return true
 	}

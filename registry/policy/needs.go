@@ -22,11 +22,20 @@ func (p Policy) Needs() (n Needs) {
 		n.PilotRecognised = slices.Contains(p.Institutions.Conditions, NeedsPilot)
 		n.TaskListed = slices.Contains(p.Institutions.Conditions, NeedsTaskListed)
 	}
+	n.Supervised, n.PayLinked = n.Supervised || p.AsksFact(IsSupervised), n.PayLinked || p.AsksFact(IssuerPayLinked)
+	n.PilotRecognised, n.TaskListed = n.PilotRecognised || p.AsksFact(IssuerPilot), n.TaskListed || p.AsksFact(IssuerTaskListed)
 	n.NationallyQueryable = p.Queryable != nil && slices.Contains(p.Queryable.AnyOf, NationallyQueryable) ||
 		slices.ContainsFunc(p.Facts, func(f FactRule) bool {
 			return f.Fact == NationallyQueryable || slices.ContainsFunc(f.Or, func(o FactNeed) bool { return o.Fact == NationallyQueryable })
 		})
 	return n
+}
+
+// AsksFact reports whether a rule about facts asks for one of a kind without a date
+// of its own.
+func (p Policy) AsksFact(kind FactKind) bool {
+	asks := func(n FactNeed) bool { return n.Fact.On(n.At) == kind }
+	return slices.ContainsFunc(p.Facts, func(f FactRule) bool { return asks(f.need()) || slices.ContainsFunc(f.Or, asks) })
 }
 
 // Funds returns the funds from which the query's subject is paid in the nearest

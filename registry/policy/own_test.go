@@ -131,7 +131,7 @@ func TestOwnPoliciesInLayers(t *testing.T) {
 		"id: full-two", "id: above", `region: "320500"`, `region: "320000"`, `parent: "320000"`, `parent: "000000"`, "framework: no", "framework: yes")
 	base := mustTwo(t)
 	_, faults := base.Join(File{"low.yaml", []byte(lower)}, File{"high.yaml", []byte(above)})
-	if len(faults) != 1 || faults[0].File != "low.yaml" || faults[0].Field != "$.amounts" || faults[0].Line != lineOf(lower, "amounts:") || faults[0].Code != "bound" {
+	if len(faults) != 2 || faults[1].Field != "$.bounds" || faults[0].File != "low.yaml" || faults[0].Field != "$.amounts" || faults[0].Line != lineOf(lower, "amounts:") || faults[0].Code != "bound" {
 		t.Errorf("both own: %+v", faults)
 	}
 	withLower, faults := base.Join(File{"low.yaml", []byte(lower)})
@@ -139,7 +139,7 @@ func TestOwnPoliciesInLayers(t *testing.T) {
 		t.Fatal(faults)
 	}
 	_, faults = withLower.Join(File{"high.yaml", []byte(above)})
-	if len(faults) != 1 || faults[0].File != "high.yaml" || faults[0].Field != "$.bounds" || !strings.Contains(faults[0].EN, "policy full-two v1: amounts.senior") {
+	if len(faults) != 2 || faults[0].File != "high.yaml" || faults[0].Field != "$.bounds" || !strings.Contains(faults[0].EN, "policy full-two v1: amounts.senior") {
 		t.Errorf("the upper is own: %+v", faults)
 	}
 	under := own(t, "\nunder: none", "\nunder: [{policy: nowhere-1}]")

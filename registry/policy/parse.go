@@ -67,6 +67,7 @@ func Parse(file string, src []byte) (Policy, error) {
 var (
 	policyIDForm = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	ruleIDForm   = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+	editionForm  = regexp.MustCompile(`^(1999|2015|2022)$`)
 	codeForm     = regexp.MustCompile(`^[1-8]-\d\d-\d\d-\d\d$`)
 	classForm    = regexp.MustCompile(`^[A-Z]$`)
 )
@@ -274,7 +275,7 @@ func (d *decoder) ruleWith(n node, own, optional []string) (Rule, map[string]nod
 }
 
 func (d *decoder) effective(n node) Effective {
-	r, m := d.ruleWith(n, []string{"from", "until"}, []string{"stated_through"})
+	r, m := d.ruleWith(n, []string{"from", "until"}, []string{"stated_through", "goes_first"})
 	e := Effective{Rule: r, From: m["from"].date()}
 	switch {
 	case m["until"].is("open"):
@@ -286,6 +287,11 @@ func (d *decoder) effective(n node) Effective {
 		e.End, e.Until = EndKnown, m["until"].date()
 		if e.Until != "" && e.Until < e.From {
 			m["until"].problem("dates", "早于 from", "is before from")
+		}
+	}
+	if first, ok := m["goes_first"]; ok {
+		if e.GoesFirst = first.flag(); e.End != EndUnknown {
+			first.problem("unknown_key", "仅在 until 为 unknown 时使用", "only goes with until unknown")
 		}
 	}
 	through, said := m["stated_through"]

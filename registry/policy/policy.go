@@ -144,6 +144,9 @@ type Effective struct {
 	End           End
 	Until         standards.Date // EndKnown: the last day
 	StatedThrough standards.Date // EndUnknown: the last day the text itself speaks of
+	// GoesFirst, with EndUnknown: the text goes before those of the regions above that
+	// are known to be in force; without it they go before it.
+	GoesFirst bool
 }
 
 // DecidingDate names the date that decides whether a policy applies.
@@ -284,6 +287,8 @@ type ScarceList struct {
 	From      standards.Date
 	Until     standards.Date // zero: open
 	Published standards.Date // first day it may be used; empty: From
+	Edition   string         // of 职业分类大典 that its codes are of; empty: not said
+	Across    bool           // codes of other editions are looked up by the table of same occupations
 	Entries   []ScarceEntry
 }
 

@@ -76,7 +76,7 @@ func (d *decoder) scarceList(n node) ScarceList {
 	keys := []string{"name", "sample", "from", "until", "occupations"}
 	var optional []string
 	if d.language == 2 {
-		optional = []string{"published"}
+		optional = []string{"published", "edition", "across_editions"}
 	}
 	x := n.mapping(keys, optional)
 	list := ScarceList{Name: x["name"].text(), Sample: d.yes(x["sample"]), From: x["from"].date()}
@@ -91,6 +91,7 @@ func (d *decoder) scarceList(n node) ScarceList {
 	if p, ok := x["published"]; ok {
 		list.Published = p.date()
 	}
+	list.Edition, list.Across = d.edition(x)
 	for _, c := range x["occupations"].list() {
 		y := c.mapping([]string{"code", "name"}, []string{"trades"})
 		entry := ScarceEntry{
@@ -124,12 +125,22 @@ func (e *evaluation) lookUpScarce(s *Scarce) (listed, known bool) {
 		return false, false
 	}
 	if s.List != nil {
-		return s.List.covers(e.on) && s.List.has(&e.in.Certificate), true
+		in, sure := s.List.has(e)
+		if !sure && s.List.covers(e.on) {
+			v, ok := e.fact(s.Rule, ScarceListed)
+			return v == Yes, ok
+		}
+		return s.List.covers(e.on) && in, true
 	}
 	doubt := false
 	for i := range s.Lists {
 		l := &s.Lists[i]
-		if !l.covers(e.on) || !l.has(&e.in.Certificate) {
+		in, sure := l.has(e)
+		if !l.covers(e.on) || !in && sure {
+			continue
+		}
+		if !sure {
+			doubt = doubt || l.published() <= e.on || l.published() <= e.received && s.BackPay != BackPayNone
 			continue
 		}
 		switch byDay, byReceipt := l.published() <= e.on, l.published() <= e.received; {
@@ -157,11 +168,16 @@ func (l *ScarceList) published() standards.Date {
 	return l.Published
 }
 
-func (l *ScarceList) has(c *Certificate) bool {
+// has reports whether the claim's occupation is on the list; sure is false where
+// its code is of another edition than the list's and nothing says what that means.
+func (l *ScarceList) has(e *evaluation) (in, sure bool) {
+	if !e.readable(l.Edition, l.Across) {
+		return false, false
+	}
 	for i := range l.Entries {
-		if covers(l.Entries[i].Occupation, l.Entries[i].Trades, c) {
-			return true
+		if e.covers(l.Edition, l.Across, l.Entries[i].Occupation, l.Entries[i].Trades) {
+			return true, true
 		}
 	}
-	return false
+	return false, true
 }

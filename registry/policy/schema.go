@@ -127,6 +127,7 @@ func definitions() js {
 		"rule_id":     js{"type": "string", "pattern": ruleIDForm.String(), "maxLength": 64},
 		"policy_id":   js{"type": "string", "pattern": policyIDForm.String(), "maxLength": 64},
 		"code":        js{"type": "string", "pattern": codeForm.String()},
+		"edition":     js{"type": "string", "pattern": editionForm.String()},
 		"class":       js{"type": "string", "pattern": classForm.String()},
 		"yuan":        js{"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000, "multipleOf": json.Number("0.01")},
 		"level":       words(levelCodes()...),
@@ -249,9 +250,10 @@ func schemaTwo(members js, sections map[string]js) {
 
 func schemaMoney(sections map[string]js) {
 	sections["catalogue"] = with(ruled(nil, js{"list": words("unknown"), "name": ref("text"), "year": whole(1949, 2199), "sample": ref("flag"),
+		"edition": ref("edition"), "across_editions": ref("flag"),
 		"entries": listOf(object([]string{"occupation", "name"}, js{"occupation": ref("code"), "name": ref("text"), "trades": listOf(ref("text")),
 			"levels": js{"type": "object", "propertyNames": ref("level"), "additionalProperties": ref("yuan")}}))}),
-		whenElse(js{"required": []string{"list"}}, no("name", "year", "sample", "entries"), js{"required": []string{"name", "sample", "entries"}}))
+		whenElse(js{"required": []string{"list"}}, no("name", "year", "sample", "entries", "edition", "across_editions"), js{"required": []string{"name", "sample", "entries"}}))
 	sections["amounts"] = orWord(with(ruled(nil, js{"levels": ref("levels"), "flat_yuan": ref("yuan"), "mean": words("exact", "at_most"), "per": words("claim", "unit")}),
 		oneHas("levels", "flat_yuan")), "catalogue")
 	sections["cost_cap"] = ruled(nil, nil)
@@ -265,8 +267,8 @@ func schemaMoney(sections map[string]js) {
 }
 
 func schemaEffective() js {
-	return with(ruled([]string{"from", "until"}, js{"from": ref("date"), "until": orWord(ref("date"), "open", "unknown"), "stated_through": ref("date")}),
-		whenElse(member("until", constant("unknown")), js{"required": []string{"stated_through"}}, no("stated_through")))
+	return with(ruled([]string{"from", "until"}, js{"from": ref("date"), "until": orWord(ref("date"), "open", "unknown"), "stated_through": ref("date"), "goes_first": ref("flag")}),
+		whenElse(member("until", constant("unknown")), js{"required": []string{"stated_through"}}, no("stated_through", "goes_first")))
 }
 
 func schemaExclusion(parts ...Sameness) js {
@@ -297,6 +299,7 @@ func schemaScarceList(language int) js {
 	members := js{"name": ref("text"), "sample": ref("truth"), "from": ref("date"), "until": orWord(ref("date"), "open"), "occupations": ref("occupations")}
 	if language == 2 {
 		members["sample"], members["published"] = ref("flag"), ref("date")
+		members["edition"], members["across_editions"] = ref("edition"), ref("flag")
 	}
 	return object([]string{"name", "sample", "from", "until", "occupations"}, members)
 }

@@ -227,9 +227,11 @@ func (q Query) on(p *Policy) standards.Date {
 }
 
 // Select returns the policy in force for a claim: that of the region itself, or
-// of the nearest region above that has one. Where a policy's end is not known it
-// is selected until a later one of its region begins; evaluating it then asks
-// whether it still applies. Nothing found is fail.NotFound "no_policy", which
+// of the nearest region above that has one. What is known to be in force goes before
+// a nearer text whose end is not known, unless that text says goes_first: whether it
+// still holds nobody here can tell ([Set.Unconfirmed] names it). Where there is no
+// other, such a text is selected until a later one of its region begins; evaluating
+// it then asks whether it still applies. Nothing found is fail.NotFound "no_policy", which
 // names the regions looked at and, for each policy there, why it does not apply;
 // an unknown region is "region_not_found", an unknown fund fail.Invalid "fund_unknown".
 func (s Set) Select(q Query) (Policy, error) {
@@ -242,22 +244,75 @@ func (s Set) Select(q Query) (Policy, error) {
 	if err != nil {
 		return Policy{}, err
 	}
+	var doubtful *Policy // the nearest whose end is not known
 	for _, r := range chain {
-		var best *Policy
-		for i := range s.policies {
-			p := &s.policies[i]
-			if p.Region != r.Code || !s.newest(i) || p.applies(q) != appliesYes {
-				continue
-			}
-			if best == nil || best.Sample && !p.Sample || best.Sample == p.Sample && p.Effective.From > best.Effective.From {
-				best = p
-			}
-		}
-		if best != nil {
+		best := s.bestIn(r.Code, q)
+		switch {
+		case best == nil:
+		case !best.doubtful(q) && (doubtful == nil || !best.Sample || doubtful.Sample):
 			return *best, nil
+		case doubtful == nil:
+			doubtful = best
 		}
 	}
+	if doubtful != nil {
+		return *doubtful, nil
+	}
 	return Policy{}, s.noPolicy(q, chain)
+}
+
+// doubtful reports whether nobody here can tell that p is still in force on the day
+// that decides: its end is not known, and that day is after those its text speaks of.
+func (p *Policy) doubtful(q Query) bool {
+	return p.Effective.End == EndUnknown && !p.Effective.GoesFirst && q.on(p) > p.Effective.StatedThrough
+}
+
+// bestIn is the policy of one region that applies; nil when there is none.
+func (s Set) bestIn(region string, q Query) (best *Policy) {
+	for i := range s.policies {
+		p := &s.policies[i]
+		if p.Region != region || !s.newest(i) || p.applies(q) != appliesYes {
+			continue
+		}
+		if best == nil || best.Sample && !p.Sample || best.Sample == p.Sample && p.Effective.From > best.Effective.From {
+			best = p
+		}
+	}
+	return best
+}
+
+// Unconfirmed returns the policies of nearer regions that would have decided in the
+// place of chosen, which [Set.Select] returned for q, if it were known that they
+// are still in force 待确认, the nearest first.
+func (s Set) Unconfirmed(q Query, chosen Policy) (out []Policy) {
+	chain, err := s.Chain(q.Region)
+	if err != nil {
+		return nil
+	}
+	for _, r := range chain {
+		if r.Code == chosen.Region {
+			break
+		}
+		if p := s.bestIn(r.Code, q); p != nil && p.doubtful(q) {
+			out = append(out, *p)
+		}
+	}
+	return out
+}
+
+// Superseded returns the policy that has followed p in its region on the days of a
+// claim: p's own end is not known, and a later text of the same fund and subject
+// has begun. ok is false when none has, or p's end is known.
+func (s Set) Superseded(p Policy, q Query) (by Policy, ok bool) {
+	if p.Effective.End != EndUnknown {
+		return Policy{}, false
+	}
+	q.Fund, q.Subject = p.Fund, p.SubjectOf()
+	best := s.bestIn(p.Region, q)
+	if best == nil || best.ID == p.ID || best.Sample && !p.Sample || best.Effective.From <= p.Effective.From {
+		return Policy{}, false
+	}
+	return *best, true
 }
 
 // noPolicy says of every policy that was looked at why it does not apply.

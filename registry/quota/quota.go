@@ -22,6 +22,29 @@ type Rules struct {
 	// Address is how many tries of both kinds one network address has in a day.
 	Address int   `yaml:"address" json:"address"`
 	Lists   Lists `yaml:"lists" json:"lists"`
+	// Claims is how often an account may ask about persons' claims; absent is
+	// [DefaultClaims].
+	Claims *Claims `yaml:"claims,omitempty" json:"claims,omitempty"`
+}
+
+// Claims bound the questions of one account about the claims of persons: checks,
+// overviews and notices, and the rows of files of applicants. To reserve is no
+// question and is not bounded.
+type Claims struct {
+	Hour     int `yaml:"hour" json:"hour"`           // questions in an hour
+	RowsHour int `yaml:"rows_hour" json:"rows_hour"` // rows of files in an hour
+}
+
+// DefaultClaims holds where a rule file says nothing: more than the counters of a
+// city ask, and less than it takes to look all its people up.
+var DefaultClaims = Claims{Hour: 3000, RowsHour: 100_000}
+
+// OfClaims are the figures for questions about claims.
+func (r Rules) OfClaims() Claims {
+	if r.Claims == nil {
+		return DefaultClaims
+	}
+	return *r.Claims
 }
 
 // Tries bound the answers about one holder.
@@ -73,6 +96,9 @@ func (r Rules) Problems() (out []rulefile.Text) {
 	say(r.Lists.Rows >= 1 && r.Lists.Rows <= MostRows, "lists 的 rows 应为 1 至 5000", "lists: rows is 1 to 5000")
 	say(r.Lists.Day >= 1 && r.Lists.Day <= mostLists && r.Lists.DayRows >= 1 && r.Lists.DayRows <= mostDay,
 		"lists 的 day、day_rows 超出范围", "lists: day or day_rows is out of range")
+	if c := r.Claims; c != nil {
+		say(c.Hour >= 1 && c.Hour <= mostDay && c.RowsHour >= 1 && c.RowsHour <= mostDay, "claims 的 hour、rows_hour 应为 1 至 10000000", "claims: hour and rows_hour are 1 to 10,000,000")
+	}
 	return out
 }
 

@@ -172,12 +172,12 @@ func (e *engine) Apply(ctx context.Context, fn func(kv.Reader) ([]kv.Write, erro
 	return e.commit(tx)
 }
 
-// fill is how full a page is left that is split. Most tables grow at the end of a
+// fillPercent is how full a page is left that is split. Most tables grow at the end of a
 // prefix (an institution's numbers, a batch's rows, the log), where bbolt's half
 // would leave every page half empty; entries at random keys find room all the same
 // in what the last split left. A store of 50,000 certificates and 25,000 claims is
 // a third smaller than with half.
-const fill = 0.9
+const fillPercent = 0.9
 
 // put stores writes, which are ordered by table.
 func put(tx *bbolt.Tx, writes []kv.Write) error {
@@ -186,7 +186,7 @@ func put(tx *bbolt.Tx, writes []kv.Write) error {
 		var err error
 		if i == 0 || w.Table != writes[i-1].Table {
 			if bucket, err = tx.CreateBucketIfNotExists([]byte(w.Table)); err == nil {
-				bucket.FillPercent = fill
+				bucket.FillPercent = fillPercent
 			}
 		}
 		if err == nil {
