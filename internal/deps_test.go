@@ -49,6 +49,7 @@ var imports = map[string][]string{
 	"internal/kv":             {"github.com/go-json-experiment/json"},
 	"internal/kv/boltkv":      {"bajigong/internal/kv", "go.etcd.io/bbolt"},
 	"internal/kv/pgkv":        {"bajigong/internal/kv", "github.com/jackc/pgx/v5"},
+	"internal/kv/dump":        {"bajigong/internal/kv", "bajigong/internal/fail", "github.com/klauspost/compress/zstd", "filippo.io/age"},
 	"internal/sheet":          {"bajigong/internal/fail", "golang.org/x/text", "github.com/xuri/excelize/v2"},
 	"internal/invented":       {"bajigong/standards"},
 	"internal/doctest":        {},
@@ -71,6 +72,8 @@ var only = map[string][]string{
 	"go.etcd.io/bbolt":                               {"internal/kv/boltkv", "internal/torture", "registry"},
 	"github.com/jackc/pgx/v5":                        {"internal/kv/pgkv", "internal/kv/pgkv/pgtest", "internal/torture", "registry"},
 	"github.com/standard-webhooks/standard-webhooks": {"registry/webhooks"},
+	"github.com/klauspost/compress":                  {"internal/kv/dump"},
+	"filippo.io/age":                                 {"internal/kv/dump", "cmd/bajigong"},
 }
 
 func TestImports(t *testing.T) {

@@ -121,6 +121,7 @@ import (
 //	webhooks                 id                               Webhook (its secrets stand sealed)
 //	webhook_deliveries       webhook, seq                     Delivery
 //	webhook_marks            payer                            when an entry was written for it, 8 bytes
+//	backups                  "backup"                         Backup, the newest
 //	events, log_*            see registry/auditlog
 const (
 	tableAccounts         kv.Table = "accounts"
@@ -214,6 +215,7 @@ const (
 	tableWebhooks         kv.Table = "webhooks"
 	tableDeliveries       kv.Table = "webhook_deliveries"
 	tableWebhookMarks     kv.Table = "webhook_marks"
+	tableBackups          kv.Table = "backups"
 
 	// indexes: entry key → primary key
 	indexKeysByAccount             kv.Table = "api_keys_by_account"         // account, id
@@ -1013,6 +1015,10 @@ var (
 	leases = kv.Records[leaseRecord]{
 		Table: tableLeases,
 		Key:   func(l leaseRecord) []byte { return kv.Key(l.Name) },
+	}
+	backups = kv.Records[Backup]{
+		Table: tableBackups,
+		Key:   func(Backup) []byte { return kv.Key(backupJob) },
 	}
 )
 

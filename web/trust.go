@@ -114,7 +114,11 @@ func (s *Server) readyz(c *call) error {
 
 func (s *Server) metricsText(c *call) error {
 	c.fiber.Set(fiber.HeaderContentType, "text/plain; version=0.0.4; charset=utf-8")
-	return c.fiber.Send(s.metrics.text())
+	body := s.metrics.text()
+	if s.cfg.MoreMetrics != nil {
+		body = append(body, s.cfg.MoreMetrics()...)
+	}
+	return c.fiber.Send(body)
 }
 
 func (c *call) text(body string) error {

@@ -51,6 +51,8 @@ type Config struct {
 	// Metrics serves /metrics. The figures are not secret, but keep the path
 	// inside one's own network.
 	Metrics bool
+	// MoreMetrics, when not nil, gives further lines of /metrics.
+	MoreMetrics func() []byte
 	// Paper is what certificates are printed with.
 	Paper Paper
 }

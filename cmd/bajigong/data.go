@@ -45,6 +45,8 @@ type config struct {
 	// WebhookNetworks are networks besides the public internet in which the
 	// endpoints of payers may be, such as 10.20.0.0/16 of a government network.
 	WebhookNetworks []netip.Prefix `json:"webhook_networks,omitempty"`
+	// Backup is when and where servers make backups of the store.
+	Backup backupConfig `json:"backup,omitzero"`
 }
 
 // footer is what government sites show at the end of a page.
@@ -70,6 +72,11 @@ type dataFlags struct {
 func (f *dataFlags) add(flags *pflag.FlagSet, w world) {
 	f.addDir(flags, w)
 	f.addOpener(flags, w)
+	f.addStore(flags, w)
+}
+
+// addStore adds the store alone.
+func (f *dataFlags) addStore(flags *pflag.FlagSet, w world) {
 	flags.StringVar(&f.store, "store", w.env("BAJIGONG_STORE"), "bbolt 文件路径或 postgres://… (default DATA/store.db; also BAJIGONG_STORE)")
 }
 

@@ -45,7 +45,11 @@ func openStore(ctx context.Context, store string, mustExist bool) (kv.Engine, er
 		}
 		return e, nil
 	}
-	e, err := boltkv.Open(store, boltkv.Options{MustExist: mustExist})
+	return openBolt(store, boltkv.Options{MustExist: mustExist})
+}
+
+func openBolt(store string, opt boltkv.Options) (kv.Engine, error) {
+	e, err := boltkv.Open(store, opt)
 	if errors.Is(err, boltkv.ErrLocked) {
 		return nil, fail.New(fail.Unavailable, "store_locked", "%s is held by another process, usually a running `bajigong serve`; stop it first, or ask the server (commands with --server)", store).
 			In("%s 正被另一进程占用（通常是运行中的 bajigong serve）；请先停止它，或用支持 --server 的命令访问该服务", store)
@@ -67,6 +71,9 @@ func openDB(ctx context.Context, store string, mustExist bool, now func() time.T
 		return nil, errors.Join(err, engine.Close())
 	}
 	db, err := kv.Open(ctx, engine, kv.Options{Now: now, Process: hex.EncodeToString(process[:]), Log: log}, registry.Migrations())
+	if errors.Is(err, kv.ErrRestoring) {
+		err = halfRestoredStore(ctx, engine)
+	}
 	if err != nil {
 		return nil, errors.Join(err, engine.Close())
 	}

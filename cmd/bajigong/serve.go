@@ -29,6 +29,7 @@ const (
 func serveCommand(w world) *cobra.Command {
 	var data dataFlags
 	var listen string
+	var backup backupConfig
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "运行服务 (serve pages and API)",
@@ -46,6 +47,13 @@ func serveCommand(w world) *cobra.Command {
 				return err
 			}
 			defer reg.Close()
+			if backup.Dir == "" {
+				backup = reg.config.Backup
+			}
+			plan, err := backup.plan(w, reg.config.Origin)
+			if err != nil {
+				return err
+			}
 			ln, err := net.Listen("tcp", listen)
 			if err != nil {
 				return usageError{fmt.Errorf("listen on %s: %w", listen, err)}
@@ -55,10 +63,16 @@ func serveCommand(w world) *cobra.Command {
 			if pages.Paper, err = paperOf(reg.config, log); err != nil {
 				return errors.Join(err, ln.Close())
 			}
+			if plan != nil {
+				job, stop := startBackups(cmd.Context(), w, reg, *plan, log)
+				defer stop()
+				pages.MoreMetrics = job.metrics
+			}
 			return serveOn(cmd.Context(), reg.Registry, pages, ln)
 		},
 	}
 	data.add(cmd.Flags(), w)
+	backup.add(cmd.Flags())
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "监听地址 (address to listen on)")
 	return cmd
 }

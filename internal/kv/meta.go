@@ -12,6 +12,7 @@ import (
 //	("schema")           "3 claims_by_region"    migrations begun, name of the last
 //	("migration")        the cursor of that migration while it is under way
 //	("time")             "2026-03-01T02:03:04Z"  the last committed time
+//	("restore")          how far a restore has come, see dump_restore.go
 //	("writer", process)  "1042"                  the last group that process committed
 //
 // One writer row is added per start of a process and none is removed: some

@@ -49,6 +49,9 @@ func (db *DB) migrate(ctx context.Context, migrations []Migration) error {
 
 // migratePage does the next page that the store needs, or says there is none.
 func migratePage(t *tx, migrations []Migration) (finished bool, err error) {
+	if err := refuseRestoring(t); err != nil {
+		return false, err
+	}
 	values, err := t.GetMany(metaTable, [][]byte{schemaKey, migrationKey})
 	if err != nil {
 		return false, err

@@ -62,6 +62,7 @@ type engine struct {
 	path    string
 	writing sync.Mutex // held until durable knows how the commit ended, longer than bbolt's lock
 	durable durable
+	free    func(string) (uint64, bool) // FreeSpace but for tests
 }
 
 var _ kv.Engine = (*engine)(nil)
@@ -91,7 +92,7 @@ func Open(path string, opt Options) (kv.Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
-	e := &engine{db: db, path: path}
+	e := &engine{db: db, path: path, free: FreeSpace}
 	if err := e.start(isNew && !opt.NoSync); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, err), db.Close())
 	}

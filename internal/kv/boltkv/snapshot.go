@@ -15,7 +15,11 @@ import (
 
 // Snapshot copies the file beside itself and reads the copy. Writers go on while
 // it is copied; the copy needs as much room as the store until it is released.
+// [ErrNoRoom] when the disk has not got it.
 func (e *engine) Snapshot(ctx context.Context) (_ kv.Reader, release func(), err error) {
+	if err := e.checkRoom(); err != nil {
+		return nil, nil, fmt.Errorf("snapshot: %w", err)
+	}
 	file, err := os.CreateTemp(filepath.Dir(e.path), snapshotPrefix(e.path)+"*")
 	if err != nil {
 		return nil, nil, fmt.Errorf("snapshot: %w", err)
