@@ -298,7 +298,8 @@ func latestClaims(cs []Claim) []Claim {
 	return cs[max(0, len(cs)-collisionAgainst):]
 }
 
-// collisionKnown looks for the same collision among those of its newer claim.
+// collisionKnown looks for the same collision among those of its newer claim. What
+// another merge has brought is not the same: it lapses with that one.
 func collisionKnown(rd kv.Reader, c Collision) (bool, error) {
 	rng := kv.Prefix(kv.Key(c.Claims[0]))
 	rng.Limit = claimsMax
@@ -307,7 +308,8 @@ func collisionKnown(rd kv.Reader, c Collision) (bool, error) {
 		return false, err
 	}
 	return slices.ContainsFunc(others, func(o Collision) bool {
-		return o.State != CollisionLapsed && slices.Equal(o.Claims, c.Claims) && slices.Equal(ruleIDs(o.Rules), ruleIDs(c.Rules))
+		apart := o.Merge != "" && c.Merge != "" && o.Merge != c.Merge
+		return !apart && o.State != CollisionLapsed && slices.Equal(o.Claims, c.Claims) && slices.Equal(ruleIDs(o.Rules), ruleIDs(c.Rules))
 	}), nil
 }
 

@@ -77,7 +77,7 @@ func (r *Registry) collidingClaims(rd kv.Reader, s mergeSides, now time.Time) (o
 		if c.Imported != nil {
 			one, err = r.collidesInThePast(rd, c, s, now)
 		} else {
-			one, err = r.collidesWith(rd, c, s)
+			one, err = r.collidesWith(rd, c, s, now)
 		}
 		if err != nil {
 			return nil, err
@@ -103,7 +103,7 @@ func (c Claim) counts(now time.Time) bool {
 
 // collidesWith asks the rules that rest on claims and holdings again about one
 // claim, once with its own person's records and once with those of both.
-func (r *Registry) collidesWith(rd kv.Reader, c Claim, s mergeSides) (out colliding, err error) {
+func (r *Registry) collidesWith(rd kv.Reader, c Claim, s mergeSides, now time.Time) (out colliding, err error) {
 	law, err := r.policyOf(rd, c)
 	if err != nil {
 		return out, fail.New(fail.Conflict, "merge_policy", "claim %s was decided by policy %s version %d, which is not in this register any more: it cannot be decided again", c.ID, c.Policy, c.PolicyVersion).
@@ -123,8 +123,22 @@ func (r *Registry) collidesWith(rd kv.Reader, c Claim, s mergeSides) (out collid
 	}
 	if len(out.failing) > 0 {
 		out.against = standingAgainst(law, in, out.failing, s.claims)
+		if counts := func(a Claim) bool { return a.counts(now) }; !slices.ContainsFunc(out.against, counts) {
+			// Beside claims that held money then, a refund that keeps the right is not named.
+			if left := standingAgainst(law, among(in, s.claims, counts), out.failing, s.claims); len(left) > 0 {
+				out.against = left
+			}
+		}
 	}
 	return out, nil
+}
+
+// among is in with those of its claims alone that are as is says.
+func among(in policy.Input, all []Claim, is func(Claim) bool) policy.Input {
+	in.Claims = slices.DeleteFunc(slices.Clone(in.Claims), func(p policy.PastClaim) bool {
+		return !slices.ContainsFunc(all, func(c Claim) bool { return c.ID == p.ID && is(c) })
+	})
+	return in
 }
 
 // collidesInThePast is collidesWith for a payment of the past, which was decided by

@@ -38,7 +38,7 @@ It makes a register of its own and never touches another one.
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(tortureKillCommand(w), torturePowercutCommand(w), tortureRaceCommand(w), tortureWorkCommand(w), tortureVerifyCommand(w))
+	cmd.AddCommand(tortureKillCommand(w), torturePowercutCommand(w), tortureRaceCommand(w), tortureRaceStormCommand(w), tortureWorkCommand(w), tortureVerifyCommand(w))
 	return cmd
 }
 

@@ -268,6 +268,30 @@ func TestTortureRefusesAStoreInUse(t *testing.T) {
 	}
 }
 
+// TestRace lets two processes race for claims, for a second and a half each, and holds all
+// to the model: over one server of a file, and on one database.
+func TestRace(t *testing.T) {
+	size := torture.RaceSize{Seed: seedOf(t), People: 24, Clients: 8, For: 1500 * time.Millisecond, Days: 420}
+	for name, store := range map[string]func(t *testing.T) string{
+		"bbolt":      func(*testing.T) string { return "" },
+		"postgresql": func(t *testing.T) string { return postgresURL(pgtest.New(t)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			report, err := tortureRace(t.Context(), tortureWorld(t), raceOptions{size: size, store: store(t), dir: t.TempDir()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%+v", report)
+			for _, p := range report.Problems {
+				t.Error(p)
+			}
+			if report.Store != name || report.Storms != raceStorms || report.Outcomes["reserve allow"] == 0 || report.Outcomes["confirm done"] == 0 || report.Compared == 0 || report.Replayed != report.Claims {
+				t.Error("this proves little")
+			}
+		})
+	}
+}
+
 // needStrace skips where recording is impossible; with CI=true that is a failure.
 func needStrace(t *testing.T) {
 	t.Helper()

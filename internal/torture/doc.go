@@ -12,6 +12,9 @@
 // by sectors. An acknowledgement counts from the moment at which the process
 // wrote it, so a program that acknowledges before it syncs is found out.
 //
+// [Race] lets payers race for the claims of the same people, as a [RacePlan] has
+// them, and holds what they did to a model that shares nothing with the engine.
+//
 // [Tap] stands between a kv.DB and its engine and notes what goes through, so
 // that benchmarks can repeat the necessary part of a use case alone ([Limit]).
 package torture

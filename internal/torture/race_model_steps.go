@@ -1,0 +1,230 @@
+package torture
+
+import (
+	"slices"
+
+	"bajigong/registry"
+	"bajigong/registry/policy"
+	"bajigong/standards"
+)
+
+// step moves a claim by the next of its recorded steps and says what is wrong with
+// it. Whether it was due is asked of the newest step only; what a correction leaves
+// is folded again from the beginning.
+func (m *model) step(c *modelClaim, s registry.ClaimStep) string {
+	if c.refused {
+		return "a refused claim has steps"
+	}
+	wrong := ""
+	switch s.Kind {
+	case registry.StepPaid:
+		wrong = m.due(c, s)
+	case registry.StepPayable:
+		if day := standards.DateOf(s.At); c.life.state != policy.Publicised || c.life.publicity >= day { // 公示期满
+			wrong = "it is to be paid before its publicity is over"
+		}
+	case registry.StepCorrected:
+		if s.Proposed == "" || s.Proposed == s.By {
+			wrong = "one person corrected it"
+		}
+	}
+	c.steps = append(c.steps, s)
+	life, bad := c.fold()
+	if life.index = s.LogIndex; bad == "" && life.state != s.State {
+		bad = "it leads to " + string(s.State) + ", by the model to " + string(life.state)
+	}
+	c.life = life
+	c.past = append(c.past, life)
+	if wrong == "" {
+		wrong = bad
+	}
+	return wrong
+}
+
+// due says what is wrong with a payment: its amount, and whether it is marked late,
+// and too late, as the model marks it.
+func (m *model) due(c *modelClaim, s registry.ClaimStep) string {
+	now := momentOf(s.At)
+	state, rest := c.life.at(now), c.amount-c.life.paid()
+	if s.Amount != rest && c.life.paid()+s.Amount > c.advance {
+		return "a payment was taken that is neither the rest nor an advance"
+	}
+	tooLate := state == policy.Duplicate
+	if givenUp(state) {
+		q := m.askedOf(c.raceAsk)
+		q.now, q.index, q.self = now, s.LogIndex, c
+		tooLate, _ = m.bars(q)
+	}
+	if s.Late != (givenUp(state) || state == policy.Duplicate) || s.TooLate != tooLate {
+		return "a late payment is not marked as the model marks it"
+	}
+	return ""
+}
+
+func givenUp(s policy.State) bool {
+	return s == policy.Released || s == policy.Withdrawn || s == policy.Expired
+}
+
+// fold takes the claim's steps, as they stand after their corrections, one by one.
+func (c *modelClaim) fold() (modelLife, string) {
+	newest := map[int]registry.ClaimStep{}
+	for _, s := range c.steps {
+		if s.Kind == registry.StepCorrected {
+			newest[s.Corrects] = s
+		}
+	}
+	l := modelLife{state: policy.Reserved, expires: c.expires}
+	for _, s := range c.steps {
+		x, corrected := newest[s.N]
+		if s.Kind == registry.StepCorrected || corrected && x.Void {
+			continue
+		}
+		if corrected {
+			s.Amount, s.Reference, s.On = x.Amount, x.Reference, x.On
+		}
+		state := l.at(momentOf(s.At))
+		if l.state = l.take(c, s, state); l.state == policy.None {
+			return l, "the step " + string(s.Kind) + " cannot be taken from " + string(state)
+		}
+	}
+	return l, ""
+}
+
+// take is the table of a claim's life.
+func (l *modelLife) take(c *modelClaim, s registry.ClaimStep, state policy.State) policy.State {
+	open := state == policy.Reserved || state == policy.Publicised
+	unpaid := open || state == policy.Payable
+	switch s.Kind {
+	case registry.StepExtended:
+		if open {
+			l.expires = momentOf(s.Until.AddDays(1).Time())
+			return state
+		}
+	case registry.StepPublicised:
+		if l.publicity = s.Until; state == policy.Reserved {
+			return policy.Publicised
+		} else if state == policy.PartPaid {
+			return state
+		}
+	case registry.StepObjected:
+		if state == policy.Publicised {
+			return policy.Reserved
+		} else if state == policy.PartPaid {
+			return state
+		}
+	case registry.StepPayable:
+		if open {
+			return policy.Payable
+		}
+	case registry.StepReleased:
+		if unpaid {
+			return policy.Released
+		}
+	case registry.StepWithdrawn:
+		if unpaid {
+			return policy.Withdrawn
+		}
+	case registry.StepPaid:
+		return l.takePaid(c, s, state)
+	case registry.StepReturned:
+		return l.takeReturned(s, state)
+	case registry.StepRecovery:
+		if l.restores = s.Restores; (state == policy.Confirmed || state == policy.PartPaid) && s.Restores != nil {
+			return policy.Recovering
+		}
+	case registry.StepRefunded:
+		return l.takeRefunded(s, state)
+	}
+	return policy.None
+}
+
+func (l *modelLife) takePaid(c *modelClaim, s registry.ClaimStep, state policy.State) policy.State {
+	open := state == policy.Reserved || state == policy.Publicised || state == policy.Payable || state == policy.PartPaid
+	l.payments = append(slices.Clip(l.payments), modelPayment{step: s.N, amount: s.Amount, late: s.Late, at: momentOf(s.At), index: s.LogIndex})
+	switch {
+	case s.Amount <= 0 || l.paid() > c.amount:
+	case s.TooLate && (givenUp(state) || state == policy.Duplicate):
+		return policy.Duplicate
+	case s.TooLate || s.Late != givenUp(state) || !s.Late && !open:
+	case l.paid() == c.amount:
+		return policy.Confirmed
+	default:
+		return policy.PartPaid
+	}
+	return policy.None
+}
+
+func (l *modelLife) takeReturned(s registry.ClaimStep, state policy.State) policy.State {
+	i := slices.IndexFunc(l.payments, func(p modelPayment) bool { return s.Of != 0 && p.step == s.Of })
+	if i < 0 { // never reported as made, or that was corrected away
+		switch state {
+		case policy.Reserved, policy.Publicised, policy.Payable, policy.PartPaid:
+			return state
+		}
+		return policy.None
+	}
+	l.payments = slices.Delete(slices.Clone(l.payments), i, i+1)
+	some := len(l.payments) > 0
+	switch state {
+	case policy.Confirmed, policy.PartPaid:
+		if some {
+			return policy.PartPaid
+		}
+		return policy.Payable
+	case policy.Duplicate:
+		if some {
+			return policy.Duplicate
+		}
+		return policy.Released
+	}
+	return policy.None
+}
+
+func (l *modelLife) takeRefunded(s registry.ClaimStep, state policy.State) policy.State {
+	switch state {
+	case policy.Confirmed, policy.PartPaid, policy.Duplicate:
+		l.restores = s.Restores
+	case policy.Recovering, policy.PartlyRefunded:
+	default:
+		return policy.None
+	}
+	if l.back += s.Amount; s.Amount <= 0 || l.back > l.paid() {
+		return policy.None
+	}
+	if l.back < l.paid() {
+		return policy.PartlyRefunded
+	}
+	return policy.Refunded
+}
+
+// foreseen are the claims that collide when two persons become one: what would have
+// been refused beside the other's, as far as both stand. Of those in unjudged the model
+// does not say: they stood against claims of their own person already.
+func (m *model) foreseen(a, b []int, now moment) (collide, unjudged map[string]bool) {
+	collide, unjudged = map[string]bool{}, map[string]bool{}
+	for i, side := range [][]int{a, b} {
+		both := append(slices.Clone(side), [][]int{b, a}[i]...)
+		for _, who := range side {
+			for _, c := range m.claims[who] {
+				if !c.life.counts(now) {
+					continue
+				}
+				q := m.askedOf(c.raceAsk)
+				q.people, q.now, q.index, q.self = side, c.reserved, c.index, c
+				if n := len(c.life.payments); n > 0 && c.life.payments[n-1].late {
+					q.now, q.index = c.life.payments[n-1].at, c.life.payments[n-1].index
+				}
+				if apart, _ := m.bars(q); apart {
+					unjudged[c.ID] = true
+					continue
+				}
+				q.people = both
+				barred, against := m.bars(q)
+				if barred && (len(against) == 0 || slices.ContainsFunc(against, func(x *modelClaim) bool { return x.life.counts(now) })) {
+					collide[c.ID] = true
+				}
+			}
+		}
+	}
+	return collide, unjudged
+}
