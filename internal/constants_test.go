@@ -185,6 +185,8 @@ var numbersAllowed = map[string]string{
 	"registry/reliance.go RelianceWaitMost":                           "how long a request waits",
 	"registry/reliance.go reliancePoll":                               "how often a waiting request looks",
 	"registry/reliance_recovery.go RecoveriesMost":                    "rows of one list",
+	"registry/log_witness.go witnessTime":                             "how long witnesses are waited for in a round",
+	"registry/log_witness.go witnessQuestions":                        "requests to one witness in a round",
 	"registry/webhook_deliver.go webhookWorkers":                      "requests at once",
 	"registry/webhook_deliver.go webhookRound":                        "endpoints of one round",
 	"registry/webhook_deliver.go webhookTurn":                         "messages of one turn",

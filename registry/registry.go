@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bajigong/credentials"
@@ -52,6 +53,11 @@ type Config struct {
 	// WebhookNetworks are networks besides the public internet in which endpoints of
 	// payers may be; none when empty.
 	WebhookNetworks []netip.Prefix
+	// Witnesses are asked for cosignatures of each checkpoint; none when empty.
+	Witnesses []Witness
+	// WitnessNetworks are networks besides the public internet in which witnesses
+	// may be; none when empty.
+	WitnessNetworks []netip.Prefix
 	// Now and Rand are the clock and randomness. Rules that decide a write use
 	// the store's time; Now serves only what is signed and shown.
 	Now  func() time.Time
@@ -72,6 +78,9 @@ type Registry struct {
 	log       *slog.Logger
 	signer    *auditlog.Signer
 	publisher *auditlog.Publisher
+	tree      *auditlog.Cache
+	witnesses []auditlog.WitnessKey // of cfg.Witnesses, in order
+	cosigned  atomic.Pointer[auditlog.Cosigned]
 	verdicts  recent[placeOfVersion, *verdictFound]
 	issuers   recent[issuerPlace, issuerFound]
 	read      struct {
@@ -93,6 +102,10 @@ func New(db *kv.DB, cfg Config) (*Registry, error) {
 	if err != nil {
 		return nil, err
 	}
+	witnesses, err := witnessKeys(signer.Origin(), cfg.Witnesses)
+	if err != nil {
+		return nil, err
+	}
 	random := &randomness{r: cfg.Rand}
 	return &Registry{
 		db: store{db}, cfg: cfg, rand: random,
@@ -100,7 +113,8 @@ func New(db *kv.DB, cfg Config) (*Registry, error) {
 		starter: standards.Starter(),
 		same:    newSameTables(cfg.Rules.Sameness, cfg.Region),
 		log:     cfg.Log,
-		signer:  signer, publisher: publisher,
+		signer:  signer, publisher: publisher, tree: auditlog.NewCache(),
+		witnesses: witnesses,
 	}, nil
 }
 
@@ -112,7 +126,8 @@ func Migrations() []kv.Migration {
 		{Name: "history of status lists", Step: statusHistories},
 		{Name: "reliance feeds begin", Step: relianceBegins},
 		{Name: "claims that something is to be done about", Step: claimsInFull},
-		{Name: "claims counted", Step: claimsCounted}}
+		{Name: "claims counted", Step: claimsCounted},
+		{Name: "hashes within tiles of the log", Step: auditlog.FillMiddles}}
 }
 
 // Config returns what the registry was made with.

@@ -39,6 +39,13 @@ func (w watched) keep(err error) error {
 	return err
 }
 
+func (w watched) Prefetch(reads []kv.Read) error {
+	if p, ok := w.Reader.(kv.Prefetcher); ok {
+		return w.keep(p.Prefetch(reads))
+	}
+	return nil
+}
+
 func (w watched) Get(t kv.Table, key []byte) ([]byte, error) {
 	v, err := w.Reader.Get(t, key)
 	return v, w.keep(err)

@@ -200,7 +200,7 @@ func trustRoutes() []route {
 			endpoint: raw((*Server).contextFile)},
 		{Path: "/directory.jws", Summary: "The signed directory for offline verifiers", Answers: []answer{{200, "application/jose", "compact JWS"}},
 			endpoint: raw((*Server).signedDirectory)},
-		{Path: "/log/checkpoint", Summary: "The newest signed checkpoint of the audit log (C2SP tlog-checkpoint)", Answers: []answer{{200, "text/plain", "signed note"}},
+		{Path: "/log/checkpoint", Summary: "The newest signed checkpoint of the audit log (C2SP tlog-checkpoint)", Description: "With the cosignatures of its witnesses (C2SP tlog-cosignature) when the log has any; it may then be up to three minutes old.", Answers: []answer{{200, "text/plain", "signed note"}},
 			endpoint: raw((*Server).logCheckpoint)},
 		{Path: "/log/key", Summary: "The verification key of checkpoints", Answers: []answer{{200, "text/plain", "key in the note format"}},
 			endpoint: raw((*Server).logKey)},

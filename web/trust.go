@@ -48,7 +48,7 @@ func (s *Server) signedDirectory(c *call) error {
 }
 
 func (s *Server) logCheckpoint(c *call) error {
-	note, err := s.reg.Checkpoint(c.ctx)
+	note, err := s.reg.PublicCheckpoint(c.ctx)
 	if err != nil {
 		return err
 	}

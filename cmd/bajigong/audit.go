@@ -35,6 +35,7 @@ than the server: an announcement, a letter, your last audit.`,
 var brokenLog = map[string]bool{
 	"checkpoint_malformed": true, "checkpoint_untrusted": true, "log_mismatch": true, "log_time_backwards": true,
 	"leaf_malformed": true, "log_rolled_back": true, "event_mismatch": true, "proof_mismatch": true, "log_incomplete": true,
+	"cosignatures_missing": true, "cosignature_malformed": true,
 }
 
 // verdictOnLog prints what does not hold and answers errNo; other errors go on.
@@ -51,22 +52,30 @@ func auditLog(w world) *cobra.Command {
 	var server serverFlags
 	var dir, earlier, save string
 	var vkeys []string
+	var seen witnessFlags
 	cmd := &cobra.Command{
 		Use:   "log",
 		Short: "重算整个日志 (recompute the whole log)",
 		Long: `log 读取公布的整个日志，证明：检查点由该密钥签名；根由全部条目算出；各层数据块
 相符；时间不倒退；与上次留存的检查点衔接（--earlier），即没有条目被删除或改动。
+用 --witness 给出见证方公钥，可要求检查点经若干见证方签署（--quorum），以证明对外只有一份日志。
 通过后用 --save 留存检查点，下次作 --earlier。只读公开数据，不含个人信息。
 
 It proves that the checkpoint is signed by the key, that root and tiles are those
 of the entries, that times never go back, and that the log extends an earlier
-checkpoint. Exit code 0: it holds; 1: it does not; others: no answer.`,
+checkpoint. With --witness it also demands that witnesses cosigned the checkpoint:
+then nobody is shown another log. Exit code 0: it holds; 1: it does not; others: no answer.`,
 		Example: `  bajigong audit log --server https://zs.example.gov.cn --vkey log.vkey --save checkpoint
   bajigong audit log --server https://zs.example.gov.cn --vkey log.vkey --earlier checkpoint --save checkpoint
-  bajigong audit log --dir /mnt/log-copy --vkey 'zs.example.gov.cn/log+b755aaf5+AYqI…'`,
+  bajigong audit log --dir /mnt/log-copy --vkey 'zs.example.gov.cn/log+b755aaf5+AYqI…'
+  bajigong audit log --server https://zs.example.gov.cn --vkey log.vkey --witness a.vkey --witness b.vkey --witness c.vkey --quorum 2`,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			verifier, err := logVerifier(vkeys)
+			if err != nil {
+				return err
+			}
+			witnesses, err := seen.keys()
 			if err != nil {
 				return err
 			}
@@ -86,12 +95,17 @@ checkpoint. Exit code 0: it holds; 1: it does not; others: no answer.`,
 			if err != nil {
 				return verdictOnLog(w, err)
 			}
+			cosigned, err := auditlog.VerifyCosignatures(got.Note, witnesses, seen.needed(witnesses))
+			if err != nil {
+				return verdictOnLog(w, err)
+			}
 			if save != "" {
 				if err := writeFile(save, got.Note, 0o644); err != nil {
 					return err
 				}
 			}
 			printAudit(w, got, save)
+			printCosigned(w, witnesses, cosigned)
 			return nil
 		},
 	}
@@ -100,6 +114,7 @@ checkpoint. Exit code 0: it holds; 1: it does not; others: no answer.`,
 	flags.StringVar(&dir, "dir", "", "存有日志副本的目录 (folder with a copy of the log, instead of --server)")
 	addVKey(cmd, &vkeys)
 	flags.StringVar(&earlier, "earlier", "", "上次留存的检查点文件 (checkpoint kept from an earlier audit)")
+	seen.add(cmd)
 	flags.StringVar(&save, "save", "", "通过后把检查点存到此文件 (keep the checkpoint here)")
 	return cmd
 }
@@ -198,6 +213,7 @@ func printAudit(w world, a auditlog.Audit, save string) {
 func auditEntry(w world) *cobra.Command {
 	var vkeys []string
 	var asJSON bool
+	var seen witnessFlags
 	cmd := &cobra.Command{
 		Use:   "entry BUNDLE.json",
 		Short: "离线核验一条登记凭据 (check the proof of one entry)",
@@ -214,6 +230,10 @@ holds; 1: it does not; 3: the file is no bundle.`,
 			if err != nil {
 				return err
 			}
+			witnesses, err := seen.keys()
+			if err != nil {
+				return err
+			}
 			b, err := readInput(w, args[0], auditlog.MaxBundle)
 			if err != nil {
 				return err
@@ -226,10 +246,18 @@ holds; 1: it does not; 3: the file is no bundle.`,
 			if err != nil {
 				return verdictOnLog(w, err)
 			}
+			cosigned, err := auditlog.VerifyCosignatures(bundle.Checkpoint, witnesses, seen.needed(witnesses))
+			if err != nil {
+				return verdictOnLog(w, err)
+			}
+			if !asJSON {
+				defer printCosigned(w, witnesses, cosigned)
+			}
 			return printProven(w, proven, asJSON)
 		},
 	}
 	addVKey(cmd, &vkeys)
+	seen.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
 	return cmd
 }

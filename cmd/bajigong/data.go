@@ -14,6 +14,7 @@ import (
 
 	"bajigong/credentials"
 	"bajigong/internal/fail"
+	"bajigong/registry"
 )
 
 // config is config.json in the data directory: what init was told. The struct is
@@ -47,6 +48,12 @@ type config struct {
 	WebhookNetworks []netip.Prefix `json:"webhook_networks,omitempty"`
 	// Backup is when and where servers make backups of the store.
 	Backup backupConfig `json:"backup,omitzero"`
+	// Witnesses cosign the checkpoints of the audit log: {"key": "name+hash+base64",
+	// "url": "https://witness.example.org/prefix"} each, at most 16.
+	Witnesses []registry.Witness `json:"witnesses,omitempty"`
+	// WitnessNetworks are networks besides the public internet in which witnesses
+	// may be.
+	WitnessNetworks []netip.Prefix `json:"witness_networks,omitempty"`
 }
 
 // footer is what government sites show at the end of a page.

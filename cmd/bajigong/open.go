@@ -114,11 +114,15 @@ func newRegistry(db *kv.DB, c config, folder string, keys *credentials.KeyRing, 
 			return nil, err
 		}
 	}
+	witnesses, err := c.witnesses()
+	if err != nil {
+		return nil, err
+	}
 	return registry.New(db, registry.Config{
 		Origin: c.Origin, LogOrigin: origin, Region: c.Region, OperatorZH: c.OperatorZH, OperatorEN: c.OperatorEN,
 		Keys: keys, Checkpoint: auditlog.NewFileStore(keys.Dir(), origin), Policies: policies, Rules: rules,
 		Calendar: standards.EmbeddedCalendar(), Now: now, Rand: rand, Log: log,
-		WebhookNetworks: c.WebhookNetworks,
+		WebhookNetworks: c.WebhookNetworks, Witnesses: witnesses, WitnessNetworks: c.WitnessNetworks,
 	})
 }
 

@@ -133,6 +133,12 @@ func background(ctx context.Context, reg *registry.Registry, log *slog.Logger) {
 		tellPayers(ctx, reg, reg.Config().WebhookNetworks, log)
 	}()
 	defer func() { <-told }()
+	witnessed := make(chan struct{})
+	go func() { // beside the rest: so may a witness
+		defer close(witnessed)
+		askWitnesses(ctx, reg, reg.Config().WitnessNetworks, log)
+	}()
+	defer func() { <-witnessed }()
 	publish := func() {
 		// A key that was rotated or distrusted by command counts from the next minute.
 		if err := reg.Config().Keys.Reload(); err != nil {

@@ -60,6 +60,15 @@ func checkRange(t Table, r Range) error {
 // checked holds the limits for the readers that callers of DB get.
 type checked struct{ below Reader }
 
+// Prefetch passes on what is read next; an engine that reads in its own process
+// needs no telling.
+func (c checked) Prefetch(reads []Read) error {
+	if p, ok := c.below.(Prefetcher); ok {
+		return p.Prefetch(reads)
+	}
+	return nil
+}
+
 func (c checked) Get(t Table, key []byte) ([]byte, error) {
 	if err := checkKey(t, key); err != nil {
 		return nil, err

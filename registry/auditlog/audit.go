@@ -129,7 +129,11 @@ func (a *auditor) entry(data []byte) error {
 		a.out.First = leaf.Time
 	}
 	a.out.Last = leaf.Time
-	a.edge.add(tlog.RecordHash(data), func(level int, _ uint64, h tlog.Hash) {
+	a.edge.add(tlog.RecordHash(data), func(step int, _ uint64, h tlog.Hash) {
+		if step%2 == 1 {
+			return // within a tile
+		}
+		level := step / 2
 		if level == len(a.pending) {
 			a.pending = append(a.pending, nil)
 		}

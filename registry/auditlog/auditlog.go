@@ -11,14 +11,18 @@
 // [Append] runs inside the Update that makes the change it records, so the log
 // is in the order of writes. It reads one record, the head, which holds the
 // right edge of the tree; it never scans. Everything else the tree needs is
-// computed from rows when it is asked for, at most 256 rows per hash.
+// computed from rows when it is asked for, at most 16 rows per hash.
 //
 // Tables (keys are kv tuples, all values binary):
 //
 //	log_head    ("head")       → version, size, time of the last leaf, right edge, origin
 //	log_leaves  (index)        → leaf, 41 bytes
 //	log_tiles   (level, index) → hash of a complete subtree of 256^level leaves, level ≥ 1
+//	log_middles (level, index) → hash of a complete subtree of 16·256^level leaves
 //	events      (index)        → 0x01 ‖ salt ‖ event, or 0x00 ‖ time of erasure
+//
+//	log_witnesses (origin, "cosigned")  → seconds, count, note: the checkpoint with cosignatures
+//	log_witnesses (origin, "size", key) → size at which a witness last cosigned
 //
 // A log is known by its origin and signs checkpoints with an Ed25519 key of that
 // name. [Publisher] signs only what extends the last checkpoint it made, which
@@ -125,9 +129,10 @@ func Append(tx kv.Tx, event []byte, salt [SaltSize]byte) (uint64, error) {
 	index := h.Size
 	tx.Put(tableLeaves, indexKey(index), data)
 	tx.Put(tableEvents, indexKey(index), formatStored(event, salt))
-	h.edge.add(tlog.RecordHash(data), func(level int, n uint64, hash tlog.Hash) {
-		if level > 0 {
-			tx.Put(tableTiles, tileKey(level, n), hash[:])
+	h.edge.add(tlog.RecordHash(data), func(step int, n uint64, hash tlog.Hash) {
+		if step > 0 {
+			table, key := stepRow(step, n)
+			tx.Put(table, key, hash[:])
 		}
 	})
 	h.Size, h.Time = h.edge.size, leaf.Time

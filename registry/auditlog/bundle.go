@@ -58,6 +58,15 @@ type bundleJSON struct {
 // Errors: Conflict log_pending when the entry is newer than the checkpoint (ask
 // again after the next one); NotFound log_entry_unknown.
 func MakeBundle(r kv.Reader, at Published, index uint64) (Bundle, error) {
+	return (*Cache)(nil).MakeBundle(r, at, index)
+}
+
+// MakeBundle is the function of that name with what c knows of the tree. at must
+// be of the log in r: a checkpoint that its publisher handed out.
+func (c *Cache) MakeBundle(r kv.Reader, at Published, index uint64) (Bundle, error) {
+	if err := ahead(r, []kv.Read{{Table: tableHead, Key: headKey}, {Table: tableLeaves, Key: indexKey(index)}, {Table: tableEvents, Key: indexKey(index)}}); err != nil {
+		return Bundle{}, err
+	}
 	e, err := ReadEntry(r, index)
 	if err != nil {
 		return Bundle{}, err
@@ -66,7 +75,7 @@ func MakeBundle(r kv.Reader, at Published, index uint64) (Bundle, error) {
 		return Bundle{}, fail.New(fail.Conflict, "log_pending", "entry %d is in the audit log but not yet in a published checkpoint; ask again shortly", index).
 			In("第 %d 条记录已写入审计日志，尚待下一次检查点发布，请稍后再试", index)
 	}
-	proof, err := InclusionProof(r, index, at.Size)
+	proof, err := c.inclusion(r, index, at.Size)
 	if err != nil {
 		return Bundle{}, err
 	}

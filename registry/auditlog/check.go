@@ -12,8 +12,8 @@ import (
 // Check proves invariant 4 over a snapshot, in memory of a few pages: the head's
 // size and right edge are those of the leaves; there is an event, or the mark of
 // an erased one, for each leaf and no other; each event's hash is its leaf's;
-// times never go back; the tile hashes are those of the leaves, all of them and
-// no more. Each contradiction is given to report in one sentence; after a
+// times never go back; the hashes of subtrees are those of the leaves, all of them
+// and no more. Each contradiction is given to report in one sentence; after a
 // missing or malformed leaf nothing behind it can be told and Check ends. The
 // error is only for a store that cannot be read.
 func Check(r kv.Reader, report func(problem string)) error {
@@ -30,7 +30,7 @@ type checker struct {
 	edge   edge
 	last   Leaf
 	events *rows
-	tiles  []*rows // by level − 1
+	steps  []*rows // of complete subtrees, by step − 1
 	err    error   // of reading a tile row inside edge.add
 }
 
@@ -91,7 +91,7 @@ func (c *checker) leaf(e kv.Entry) (more bool, err error) {
 	if err := c.event(index, leaf); err != nil {
 		return false, err
 	}
-	c.edge.add(tlog.RecordHash(e.Value), c.tile)
+	c.edge.add(tlog.RecordHash(e.Value), c.subtree)
 	return c.err == nil, c.err
 }
 
@@ -121,16 +121,19 @@ func (c *checker) event(index uint64, leaf Leaf) error {
 	}
 }
 
-// tile compares one hash that the leaves give with its row.
-func (c *checker) tile(level int, n uint64, h tlog.Hash) {
-	if level == 0 || c.err != nil {
+// subtree compares one hash that the leaves give with its row.
+func (c *checker) subtree(step int, n uint64, h tlog.Hash) {
+	if step == 0 || c.err != nil {
 		return
 	}
-	for len(c.tiles) < level {
-		next := len(c.tiles) + 1
-		c.tiles = append(c.tiles, newRows(c.r, tableTiles, tileKey(next, 0), tileKey(next+1, 0)))
+	for len(c.steps) < step {
+		next := len(c.steps) + 1
+		table, from := stepRow(next, 0)
+		_, to := stepRow(next+2, 0)
+		c.steps = append(c.steps, newRows(c.r, table, from, to))
 	}
-	it, key := c.tiles[level-1], tileKey(level, n)
+	it := c.steps[step-1]
+	table, key := stepRow(step, n)
 	for {
 		e, ok, err := it.peek()
 		if err != nil {
@@ -138,17 +141,17 @@ func (c *checker) tile(level int, n uint64, h tlog.Hash) {
 			return
 		}
 		if !ok || bytes.Compare(e.Key, key) > 0 {
-			c.problem("tile hash (%d, %d) is missing", level, n)
+			c.problem("%s (%d, %d) is missing", table, step/2, n)
 			return
 		}
 		it.drop()
 		if bytes.Equal(e.Key, key) {
 			if !bytes.Equal(e.Value, h[:]) {
-				c.problem("tile hash (%d, %d) is not that of the leaves", level, n)
+				c.problem("%s (%d, %d) is not that of the leaves", table, step/2, n)
 			}
 			return
 		}
-		c.problem("log_tiles has a row of key %x that belongs to no subtree", e.Key)
+		c.problem("%s has a row of key %x that belongs to no subtree", table, e.Key)
 	}
 }
 
@@ -157,8 +160,9 @@ func (c *checker) leftovers() error {
 	rest := append([]*rows{
 		c.events,
 		newRows(c.r, tableTiles, nil, tileKey(1, 0)),
-		newRows(c.r, tableTiles, tileKey(len(c.tiles)+1, 0), nil),
-	}, c.tiles...)
+		newRows(c.r, tableTiles, tileKey(len(c.steps)/2+1, 0), nil),
+		newRows(c.r, tableMiddle, tileKey((len(c.steps)+1)/2, 0), nil),
+	}, c.steps...)
 	for _, it := range rest {
 		for {
 			e, ok, err := it.next()

@@ -33,9 +33,9 @@ func TestCheckFindsDamage(t *testing.T) {
 		"event of another": {func(tx kv.Tx) { tx.Put(tableEvents, indexKey(9), stored(10)) }, "event 9 does not have the hash", 1},
 		"event too many":   {func(tx kv.Tx) { tx.Put(tableEvents, indexKey(largeSize), stored(1)) }, "belongs to no leaf", 1},
 		"event between":    {func(tx kv.Tx) { tx.Put(tableEvents, append(indexKey(9), 0), stored(9)) }, "belongs to no leaf", 1},
-		"tile gone":        {func(tx kv.Tx) { tx.Delete(tableTiles, tileKey(1, 200)) }, "tile hash (1, 200) is missing", 1},
-		"high tile gone":   {func(tx kv.Tx) { tx.Delete(tableTiles, tileKey(2, 0)) }, "tile hash (2, 0) is missing", 1},
-		"tile changed":     {func(tx kv.Tx) { tx.Put(tableTiles, tileKey(1, 7), make([]byte, 32)) }, "tile hash (1, 7) is not", 1},
+		"tile gone":        {func(tx kv.Tx) { tx.Delete(tableTiles, tileKey(1, 200)) }, "log_tiles (1, 200) is missing", 1},
+		"high tile gone":   {func(tx kv.Tx) { tx.Delete(tableTiles, tileKey(2, 0)) }, "log_tiles (2, 0) is missing", 1},
+		"tile changed":     {func(tx kv.Tx) { tx.Put(tableTiles, tileKey(1, 7), make([]byte, 32)) }, "log_tiles (1, 7) is not", 1},
 		"tile too many":    {func(tx kv.Tx) { tx.Put(tableTiles, tileKey(1, 275), make([]byte, 32)) }, "belongs to no leaf", 1},
 		"tile of level 0":  {func(tx kv.Tx) { tx.Put(tableTiles, tileKey(0, 1), make([]byte, 32)) }, "belongs to no leaf", 1},
 		"tile of level 3":  {func(tx kv.Tx) { tx.Put(tableTiles, tileKey(3, 0), make([]byte, 32)) }, "belongs to no leaf", 1},
@@ -43,7 +43,11 @@ func TestCheckFindsDamage(t *testing.T) {
 		"leaf into the past": {func(tx kv.Tx) {
 			leaf, _ := Leaf{Time: testStart.Add(-time.Second), Digest: Digest(testSalt(70_440), testEvent(70_440))}.Format()
 			tx.Put(tableLeaves, indexKey(70_440), leaf)
-		}, "", 2},
+		}, "", 3},
+		"middle gone":       {func(tx kv.Tx) { tx.Delete(tableMiddle, tileKey(0, 200)) }, "log_middles (0, 200) is missing", 1},
+		"middle changed":    {func(tx kv.Tx) { tx.Put(tableMiddle, tileKey(1, 1), make([]byte, 32)) }, "log_middles (1, 1) is not", 1},
+		"middle too many":   {func(tx kv.Tx) { tx.Put(tableMiddle, tileKey(0, 4403), make([]byte, 32)) }, "belongs to no leaf", 1},
+		"middle of level 2": {func(tx kv.Tx) { tx.Put(tableMiddle, tileKey(2, 0), make([]byte, 32)) }, "belongs to no leaf", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m.harmed(c.harm, func(tx kv.Tx) {

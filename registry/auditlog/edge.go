@@ -13,6 +13,14 @@ const (
 	tileWidth  = 1 << tileHeight
 )
 
+// A step is half a tile's height: the store keeps the hashes of all complete
+// subtrees whose height is a multiple of it, so that any hash of the tree is
+// computed from at most stepWidth rows.
+const (
+	stepHeight = tileHeight / 2
+	stepWidth  = 1 << stepHeight
+)
+
 // An edge is the right edge of a Merkle tree: the roots of the complete subtrees
 // into which its size divides, largest first, one per set bit of size. It is all
 // that is needed to add leaves and to compute the root. The zero edge is that of
@@ -24,18 +32,19 @@ type edge struct {
 
 func edgeLen(size uint64) int { return bits.OnesCount64(size) }
 
-// add appends a leaf by its hash. It calls complete for each hash that belongs
-// into a tile and is now final: that of the leaf itself (level 0), and of each
-// subtree of 256^level leaves that the leaf completes, lowest level first.
-func (e *edge) add(h tlog.Hash, complete func(level int, n uint64, h tlog.Hash)) {
+// add appends a leaf by its hash. It calls complete for each hash that is kept
+// and is now final: that of the leaf itself (step 0), and of each subtree of
+// 16^step leaves that the leaf completes, lowest step first. An even step is
+// level step/2 of the tiles.
+func (e *edge) add(h tlog.Hash, complete func(step int, n uint64, h tlog.Hash)) {
 	complete(0, e.size, h)
 	level := 0
 	for ; e.size>>level&1 == 1; level++ {
 		last := len(e.hashes) - 1
 		h = tlog.NodeHash(e.hashes[last], h)
 		e.hashes = e.hashes[:last]
-		if up := level + 1; up%tileHeight == 0 {
-			complete(up/tileHeight, e.size>>up, h)
+		if up := level + 1; up%stepHeight == 0 {
+			complete(up/stepHeight, e.size>>up, h)
 		}
 	}
 	e.hashes = append(e.hashes, h)

@@ -2,6 +2,7 @@ package auditlog
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 
 	"bajigong/internal/fail"
@@ -16,7 +17,7 @@ func Root(r kv.Reader, size uint64) (tlog.Hash, error) {
 	if err := within(r, size); err != nil {
 		return tlog.Hash{}, err
 	}
-	h, err := tlog.TreeHash(int64(size), nodes{r})
+	h, err := tlog.TreeHash(int64(size), nodes{r: r, size: size})
 	if err != nil {
 		return tlog.Hash{}, fmt.Errorf("root at size %d: %w", size, err)
 	}
@@ -26,13 +27,17 @@ func Root(r kv.Reader, size uint64) (tlog.Hash, error) {
 // InclusionProof proves that entry index is in the tree of the given size (RFC
 // 6962 §2.1.1). Errors: NotFound log_size_unknown, log_entry_unknown.
 func InclusionProof(r kv.Reader, index, size uint64) (tlog.RecordProof, error) {
+	return (*Cache)(nil).inclusion(r, index, size)
+}
+
+func (c *Cache) inclusion(r kv.Reader, index, size uint64) (tlog.RecordProof, error) {
 	if err := within(r, size); err != nil {
 		return nil, err
 	}
 	if index >= size {
 		return nil, unknownEntry(index)
 	}
-	p, err := tlog.ProveRecord(int64(size), int64(index), nodes{r})
+	p, err := tlog.ProveRecord(int64(size), int64(index), nodes{r: r, size: size, cache: c})
 	if err != nil {
 		return nil, fmt.Errorf("inclusion of %d in %d: %w", index, size, err)
 	}
@@ -54,7 +59,7 @@ func ConsistencyProof(r kv.Reader, old, grown uint64) (tlog.TreeProof, error) {
 	if old == 0 {
 		return tlog.TreeProof{}, nil
 	}
-	p, err := tlog.ProveTree(int64(grown), int64(old), nodes{r})
+	p, err := tlog.ProveTree(int64(grown), int64(old), nodes{r: r, size: grown})
 	if err != nil {
 		return nil, fmt.Errorf("consistency of %d with %d: %w", grown, old, err)
 	}
@@ -73,55 +78,6 @@ func within(r kv.Reader, size uint64) error {
 	return nil
 }
 
-// nodes reads any hash of the tree from the rows of its tile: the hash of a
-// subtree of 2^k leaves needs 2^(k mod 8) rows of level k/8, and hashes in the
-// same tile share one Scan. Every index asked for must lie in the tree.
-type nodes struct{ r kv.Reader }
-
-var _ tlog.HashReader = nodes{}
-
-// A run is consecutive hashes of one tile.
-type run struct {
-	from, to uint64 // within the level, not within the tile
-	hashes   []tlog.Hash
-}
-
-// ReadHashes implements tlog.HashReader.
-func (ns nodes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	type place struct {
-		level int
-		tile  uint64
-	}
-	runs := map[place]*run{}
-	locate := func(index int64) (p place, from, to uint64) {
-		level, n := tlog.SplitStoredHashIndex(index)
-		sub := level % tileHeight
-		from, to = uint64(n)<<sub, uint64(n+1)<<sub
-		return place{level / tileHeight, from / tileWidth}, from, to
-	}
-	for _, index := range indexes {
-		p, from, to := locate(index)
-		if have, ok := runs[p]; ok {
-			have.from, have.to = min(have.from, from), max(have.to, to)
-		} else {
-			runs[p] = &run{from: from, to: to}
-		}
-	}
-	for p, have := range runs {
-		var err error
-		if have.hashes, err = readHashes(ns.r, p.level, have.from, have.to); err != nil {
-			return nil, err
-		}
-	}
-	out := make([]tlog.Hash, len(indexes))
-	for i, index := range indexes {
-		p, from, to := locate(index)
-		have := runs[p]
-		out[i] = subtree(have.hashes[from-have.from : to-have.from])
-	}
-	return out, nil
-}
-
 // subtree returns the hash over hashes, whose count is a power of two.
 func subtree(hashes []tlog.Hash) tlog.Hash {
 	if len(hashes) == 1 {
@@ -131,62 +87,72 @@ func subtree(hashes []tlog.Hash) tlog.Hash {
 	return tlog.NodeHash(subtree(hashes[:half]), subtree(hashes[half:]))
 }
 
-// readHashes returns hashes from to to (exclusive, at most a tile) of a tile
-// level.
-func readHashes(r kv.Reader, level int, from, to uint64) ([]tlog.Hash, error) {
-	if level == 0 {
-		leaves, err := readLeaves(r, from, to)
-		if err != nil {
-			return nil, err
-		}
-		out := make([]tlog.Hash, len(leaves))
-		for i, leaf := range leaves {
-			out[i] = tlog.RecordHash(leaf)
-		}
-		return out, nil
-	}
-	rows, err := readRows(r, tableTiles, func(n uint64) []byte { return tileKey(level, n) }, from, to)
+// readHashes returns hashes from to to (exclusive) of a step: of complete
+// subtrees of 16^step leaves.
+func readHashes(r kv.Reader, step int, from, to uint64) ([]tlog.Hash, error) {
+	return readHashesBy(r, rowsOf(step, from, to), step, from)
+}
+
+func readHashesBy(r kv.Reader, read kv.Read, step int, from uint64) ([]tlog.Hash, error) {
+	rows, err := readRows(r, read, from)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]tlog.Hash, len(rows))
 	for i, row := range rows {
-		if len(row) != tlog.HashSize {
-			return nil, damaged("tile hash (%d, %d): %d bytes", level, from+uint64(i), len(row))
+		switch {
+		case step == 0:
+			if _, err := ParseLeaf(row.Value); err != nil {
+				return nil, damaged("leaf %d: %v", from+uint64(i), err)
+			}
+			out[i] = tlog.RecordHash(row.Value)
+		case len(row.Value) != tlog.HashSize:
+			return nil, damaged("hash of step %d at %d: %d bytes", step, from+uint64(i), len(row.Value))
+		default:
+			out[i] = tlog.Hash(row.Value)
 		}
-		out[i] = tlog.Hash(row)
 	}
 	return out, nil
 }
 
 func readLeaves(r kv.Reader, from, to uint64) ([][]byte, error) {
-	rows, err := readRows(r, tableLeaves, indexKey, from, to)
+	rows, err := readRows(r, rowsOf(0, from, to), from)
 	if err != nil {
 		return nil, err
 	}
+	out := make([][]byte, len(rows))
 	for i, row := range rows {
-		if _, err := ParseLeaf(row); err != nil {
+		if _, err := ParseLeaf(row.Value); err != nil {
 			return nil, damaged("leaf %d: %v", from+uint64(i), err)
 		}
-	}
-	return rows, nil
-}
-
-// readRows returns the values of consecutive keys, all of which must be there.
-func readRows(r kv.Reader, t kv.Table, key func(uint64) []byte, from, to uint64) ([][]byte, error) {
-	entries, err := r.Scan(t, kv.Range{From: key(from), To: key(to), Limit: int(to - from)})
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", t, err)
-	}
-	if uint64(len(entries)) != to-from {
-		return nil, damaged("%s: %d rows from %d to %d", t, len(entries), from, to)
-	}
-	out := make([][]byte, len(entries))
-	for i, e := range entries {
-		if !bytes.Equal(e.Key, key(from+uint64(i))) {
-			return nil, damaged("%s: row %d missing", t, from+uint64(i))
-		}
-		out[i] = e.Value
+		out[i] = row.Value
 	}
 	return out, nil
+}
+
+// readRows returns the rows of consecutive keys from an index on, all of which
+// must be there.
+func readRows(r kv.Reader, read kv.Read, from uint64) ([]kv.Entry, error) {
+	entries, err := r.Scan(read.Table, *read.Range)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", read.Table, err)
+	}
+	if len(entries) != read.Range.Limit {
+		return nil, damaged("%s: %d of %d rows from %d", read.Table, len(entries), read.Range.Limit, from)
+	}
+	// A key ends with the index, see kv.Key; what is before it is the same in all.
+	before := len(read.Range.From) - 8
+	for i, e := range entries {
+		if len(e.Key) != before+8 || !bytes.Equal(e.Key[:before], read.Range.From[:before]) || binary.BigEndian.Uint64(e.Key[before:]) != from+uint64(i) {
+			return nil, damaged("%s: row %d missing", read.Table, from+uint64(i))
+		}
+	}
+	return entries, nil
+}
+
+// rowsOf is the reading of rows from to to (exclusive) of a step.
+func rowsOf(step int, from, to uint64) kv.Read {
+	table, first := stepRow(step, from)
+	_, end := stepRow(step, to)
+	return kv.Read{Table: table, Range: &kv.Range{From: first, To: end, Limit: int(to - from)}}
 }

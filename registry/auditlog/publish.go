@@ -228,7 +228,7 @@ func extend(r kv.Reader, saved Checkpoint) (Checkpoint, error) {
 	if h.Size < saved.Size {
 		return Checkpoint{}, rolledBack.Because(fmt.Errorf("size is now %d", h.Size))
 	}
-	root, err := tlog.TreeHash(int64(saved.Size), nodes{r})
+	root, err := tlog.TreeHash(int64(saved.Size), nodes{r: r, size: h.Size})
 	if err != nil {
 		return Checkpoint{}, err
 	}
@@ -238,12 +238,12 @@ func extend(r kv.Reader, saved Checkpoint) (Checkpoint, error) {
 	// The head's right edge and the rows must tell the same tree, or what would
 	// be signed is one for which no proof can be served.
 	if saved.Size == 0 {
-		if root, err = tlog.TreeHash(int64(h.Size), nodes{r}); err == nil && root != next.Root {
+		if root, err = tlog.TreeHash(int64(h.Size), nodes{r: r, size: h.Size}); err == nil && root != next.Root {
 			err = damaged("root is %s by the rows and %s by the head", root, next.Root)
 		}
 		return next, err
 	}
-	proof, err := tlog.ProveTree(int64(h.Size), int64(saved.Size), nodes{r})
+	proof, err := tlog.ProveTree(int64(h.Size), int64(saved.Size), nodes{r: r, size: h.Size})
 	if err != nil {
 		return Checkpoint{}, err
 	}

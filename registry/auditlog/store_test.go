@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -137,7 +139,7 @@ func (s *store) clone() *store {
 	c := newStore(s.t)
 	c.now.Store(s.now.Load())
 	tables := map[kv.Table][]kv.Entry{}
-	for _, t := range []kv.Table{tableHead, tableLeaves, tableTiles, tableEvents} {
+	for _, t := range []kv.Table{tableHead, tableLeaves, tableTiles, tableMiddle, tableEvents} {
 		tables[t] = s.rows(t)
 	}
 	c.update(func(tx kv.Tx) {
@@ -446,3 +448,13 @@ func flips(b []byte, try func(i int, changed []byte)) {
 }
 
 func newRand() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }
+
+// sortedWrites orders the writes of a group as an engine wants them.
+func sortedWrites(tables map[kv.Table][]kv.Write) (out []kv.Write) {
+	for _, t := range slices.Sorted(maps.Keys(tables)) {
+		writes := tables[t]
+		slices.SortFunc(writes, func(a, b kv.Write) int { return bytes.Compare(a.Key, b.Key) })
+		out = append(out, writes...)
+	}
+	return out
+}

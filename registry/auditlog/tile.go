@@ -128,7 +128,7 @@ func ReadTile(r kv.Reader, t Tile, published uint64) ([]byte, error) {
 		}
 		return formatEntries(leaves), nil
 	}
-	hashes, err := readHashes(r, t.Level, from, to)
+	hashes, err := readHashes(r, 2*t.Level, from, to)
 	if err != nil {
 		return nil, err
 	}

@@ -57,7 +57,10 @@ func (r reader) Scan(t kv.Table, rng kv.Range) ([]kv.Entry, error) {
 		}
 	}
 	for key, value := first(c, rng); key != nil && inside(key) && len(entries) < rng.Limit; key, value = step() {
-		entries = append(entries, kv.Entry{Key: clone(key), Value: clone(value)})
+		if entries == nil {
+			entries = make([]kv.Entry, 0, min(rng.Limit, 16))
+		}
+		entries = append(entries, cloneEntry(key, value))
 	}
 	return entries, nil
 }
@@ -87,4 +90,13 @@ func clone(b []byte) []byte {
 		return nil
 	}
 	return append([]byte{}, b...)
+}
+
+// cloneEntry copies a row into one piece of memory; the ends of its parts are
+// fixed, so that appending to one does not touch the other.
+func cloneEntry(key, value []byte) kv.Entry {
+	b := make([]byte, len(key)+len(value))
+	n := copy(b, key)
+	copy(b[n:], value)
+	return kv.Entry{Key: b[:n:n], Value: b[n:]}
 }
