@@ -60,6 +60,8 @@ var imports = map[string][]string{
 	"internal/picture/bombs":  {"*"},
 	"registry/registrytest":   {"*"},
 	"cmd/bajigong":            {"*"},
+
+	"internal/kv/pgkv/pgtest/pgserver": {"github.com/jackc/pgx/v5"},
 }
 
 // only names libraries that one package alone may import, tests included but for
@@ -70,7 +72,7 @@ var only = map[string][]string{
 	"github.com/skip2/go-qrcode":                     {"credentials"},
 	"github.com/xuri/excelize/v2":                    {"internal/sheet"},
 	"go.etcd.io/bbolt":                               {"internal/kv/boltkv", "internal/torture", "registry"},
-	"github.com/jackc/pgx/v5":                        {"internal/kv/pgkv", "internal/kv/pgkv/pgtest", "internal/torture", "registry"},
+	"github.com/jackc/pgx/v5":                        {"internal/kv/pgkv", "internal/kv/pgkv/pgtest", "internal/kv/pgkv/pgtest/pgserver", "internal/torture", "registry"},
 	"github.com/standard-webhooks/standard-webhooks": {"registry/webhooks"},
 	"github.com/klauspost/compress":                  {"internal/kv/dump"},
 	"filippo.io/age":                                 {"internal/kv/dump", "cmd/bajigong"},

@@ -167,7 +167,7 @@ func (r *racing) storm(ctx context.Context) (lines []torture.RaceLine, took time
 		}
 		defer func() { err = errors.Join(err, stop()) }()
 	}
-	all := make([]*stormProcess, raceStorms)
+	all := make([]*raceProcess, raceStorms)
 	defer func() {
 		for _, p := range all {
 			p.kill()
@@ -211,8 +211,8 @@ func (r *racing) storm(ctx context.Context) (lines []torture.RaceLine, took time
 	return slices.Concat(said...), r.clock.real().Sub(clock.Wall), errors.Join(err, ctx.Err())
 }
 
-// stormProcess is one process of a race as its parent sees it.
-type stormProcess struct {
+// raceProcess is one process of a race as its parent sees it.
+type raceProcess struct {
 	cmd    *exec.Cmd
 	stderr bytes.Buffer
 	out    *bufio.Reader
@@ -221,12 +221,12 @@ type stormProcess struct {
 	in io.WriteCloser
 }
 
-func (r *racing) start(n int, url string) (*stormProcess, error) {
+func (r *racing) start(n int, url string) (*raceProcess, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	p := &stormProcess{cmd: exec.Command(self, "torture", "race-storm", "--data", r.data.dir, "--store", r.data.storePath(),
+	p := &raceProcess{cmd: exec.Command(self, "torture", "race-storm", "--data", r.data.dir, "--store", r.data.storePath(),
 		"--storm", strconv.Itoa(n), "--server", url)}
 	p.cmd.Stderr = &p.stderr
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
@@ -240,14 +240,14 @@ func (r *racing) start(n int, url string) (*stormProcess, error) {
 	return p, p.cmd.Start()
 }
 
-func (p *stormProcess) kill() {
+func (p *raceProcess) kill() {
 	if p != nil && p.cmd.Process != nil {
 		_ = p.cmd.Process.Kill()
 	}
 }
 
 // tell writes a line to the process; one that has ended needs none.
-func (p *stormProcess) tell(l torture.RaceLine) {
+func (p *raceProcess) tell(l torture.RaceLine) {
 	b, err := json.Marshal(l)
 	if err != nil {
 		return // it was read from JSON
@@ -257,7 +257,7 @@ func (p *stormProcess) tell(l torture.RaceLine) {
 	_, _ = p.in.Write(append(b, '\n'))
 }
 
-func (p *stormProcess) line() (l torture.RaceLine, err error) {
+func (p *raceProcess) line() (l torture.RaceLine, err error) {
 	text, err := p.out.ReadBytes('\n')
 	if err == nil {
 		err = json.Unmarshal(text, &l)
@@ -265,7 +265,7 @@ func (p *stormProcess) line() (l torture.RaceLine, err error) {
 	return l, err
 }
 
-func (p *stormProcess) ready() error {
+func (p *raceProcess) ready() error {
 	if l, err := p.line(); err != nil || !l.Ready {
 		p.kill()
 		return fmt.Errorf("a storm did not begin: %w: %s", errors.Join(err, p.cmd.Wait()), p.stderr.String())
@@ -274,7 +274,7 @@ func (p *stormProcess) ready() error {
 }
 
 // listen reads what the process says until it ends, which it does with a last line.
-func (p *stormProcess) listen(heard func(torture.RaceLine)) error {
+func (p *raceProcess) listen(heard func(torture.RaceLine)) error {
 	ended := false
 	for {
 		l, err := p.line()

@@ -53,7 +53,11 @@ type DB struct {
 	closed     bool
 	committers sync.WaitGroup
 
-	number uint64 // of the last group; owned by the committer
+	// Owned by the committer: the number of the last group, of the last one that
+	// was said to be durable, and how many came without another process between.
+	number  uint64
+	durable uint64
+	row     int
 }
 
 // Open prepares the store in e: it runs the migrations that are not done yet and
@@ -74,6 +78,9 @@ func Open(ctx context.Context, e Engine, opt Options, migrations []Migration) (*
 	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if w, ok := e.(Watcher); ok {
+		w.Watch(metaTable, writerKey(opt.Process))
 	}
 	db := &DB{engine: e, opt: opt}
 	if err := db.migrate(ctx, migrations); err != nil {
@@ -231,9 +238,15 @@ func (db *DB) commit() {
 		if errors.Is(err, ErrOutcomeUnknown) {
 			err = db.settle(g, err)
 		}
+		if err == nil && g.wrote {
+			db.durable = g.number
+		}
 		// Here the group is durable, or none of it is: only now may any of its
 		// answers, refusals too, be heard.
 		db.answer(g, err)
+		if db.prefetches.Load() {
+			db.yield(g)
+		}
 	}
 }
 

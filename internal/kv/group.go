@@ -17,6 +17,9 @@ type group struct {
 	// the commit happened after all, and repeats the Updates only if not.
 	unsure  bool
 	retries int
+
+	wrote  bool // the last run had something to commit
+	others bool // another process committed since this one's group before
 }
 
 // errLost is a commit that an unknown outcome turned out not to have kept, and
@@ -33,6 +36,10 @@ func (g *group) run(r Reader) ([]Write, error) {
 	if err != nil {
 		return nil, err
 	}
+	if m.writer < g.db.durable {
+		return nil, fmt.Errorf("%w: it has group %d of this process, which was told that %d is durable", ErrStale, m.writer, g.db.durable)
+	}
+	g.others = m.turn != g.db.opt.Process
 	if g.unsure {
 		if m.writer == g.number {
 			return nil, nil // it was committed: the results of the run before stand
@@ -48,6 +55,7 @@ func (g *group) run(r Reader) ([]Write, error) {
 	}
 	g.db.last.Store(m.last.Unix())
 	all, last, err := g.perform(base, m.last)
+	g.wrote = err == nil && len(all.tables) > 0
 	if err != nil || len(all.tables) == 0 {
 		return nil, err
 	}
@@ -55,6 +63,9 @@ func (g *group) run(r Reader) ([]Write, error) {
 		all.set(metaTable, string(timeKey), formatTime(last))
 	}
 	all.set(metaTable, string(writerKey(g.db.opt.Process)), fmt.Append(nil, g.number))
+	if g.db.prefetches.Load() && g.others {
+		all.set(metaTable, string(turnKey), []byte(g.db.opt.Process))
+	}
 	return all.writes(), nil
 }
 

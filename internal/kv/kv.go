@@ -123,6 +123,13 @@ type Prefetcher interface {
 	Prefetch(reads []Read) error
 }
 
+// A Watcher is an Engine whose connections may lead to another copy of the
+// database one day. DB names the one row that it alone writes, with each of its
+// groups; a copy whose row is older than what was confirmed is not to be read.
+type Watcher interface {
+	Watch(t Table, key []byte)
+}
+
 // ErrOutcomeUnknown is wrapped by an Engine when the connection broke while the
 // commit was under way. DB finds out what happened; callers of DB see it only
 // when that too was impossible.
@@ -133,6 +140,11 @@ var ErrOutcomeUnknown = errors.New("commit outcome unknown")
 // may go on, writes are refused until the process is restarted. Whether the
 // group that met the error was kept is known only then.
 var ErrBroken = errors.New("store is read-only after an I/O error; restart to recover")
+
+// ErrStale: the store lacks what this process was told is durable. It is a copy
+// that was left behind, such as an old primary that came back or a standby that was
+// not synchronous. Nothing may be decided on it; nothing was written.
+var ErrStale = errors.New("the store lacks what it had confirmed to this process: it is an old copy")
 
 // Errors of DB and Records. They are wrapped; compare with errors.Is.
 var (

@@ -14,6 +14,7 @@ import (
 //	("time")             "2026-03-01T02:03:04Z"  the last committed time
 //	("restore")          how far a restore has come, see dump_restore.go
 //	("writer", process)  "1042"                  the last group that process committed
+//	("turn")             process                 who committed last; only where several may
 //
 // One writer row is added per start of a process and none is removed: some
 // fifty bytes each.
@@ -23,6 +24,7 @@ var (
 	schemaKey    = Key("schema")
 	migrationKey = Key("migration")
 	timeKey      = Key("time")
+	turnKey      = Key("turn")
 )
 
 func writerKey(process string) []byte { return Key("writer", process) }
@@ -32,14 +34,15 @@ type meta struct {
 	schema []byte
 	last   time.Time // zero in a new store
 	writer uint64    // this process's last committed group
+	turn   string    // the process that committed last
 }
 
 func readMeta(r Reader, process string) (meta, error) {
-	values, err := r.GetMany(metaTable, [][]byte{schemaKey, timeKey, writerKey(process)})
+	values, err := r.GetMany(metaTable, [][]byte{schemaKey, timeKey, writerKey(process), turnKey})
 	if err != nil {
 		return meta{}, err
 	}
-	m := meta{schema: values[0]}
+	m := meta{schema: values[0], turn: string(values[3])}
 	if m.last, err = parseTime(values[1]); err != nil {
 		return meta{}, err
 	}

@@ -60,6 +60,7 @@ func (g *group) prefetch(r Reader) error {
 		{Table: metaTable, Key: schemaKey},
 		{Table: metaTable, Key: timeKey},
 		{Table: metaTable, Key: writerKey(g.db.opt.Process)},
+		{Table: metaTable, Key: turnKey},
 	}
 	seen := map[string]bool{}
 	for _, req := range g.members {

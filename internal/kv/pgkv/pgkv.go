@@ -46,9 +46,13 @@ const maxSnapshots = 4
 type Engine struct {
 	timeout                   time.Duration
 	views, writers, snapshots *pool
+	witness                   *witness
 }
 
-var _ kv.Engine = (*Engine)(nil)
+var (
+	_ kv.Engine  = (*Engine)(nil)
+	_ kv.Watcher = (*Engine)(nil)
+)
 
 // Open connects to the database named by connString (a URL or key=value pairs,
 // as for libpq) and creates the tables when they are absent. A standby or a
@@ -64,7 +68,8 @@ func Open(ctx context.Context, connString string, opt Options) (*Engine, error) 
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	connect, err := connector(connString, opt.Timeout)
+	seen := new(witness)
+	connect, err := connector(connString, opt.Timeout, seen)
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +78,7 @@ func Open(ctx context.Context, connString string, opt Options) (*Engine, error) 
 		views:     newPool(connect, opt.Conns),
 		writers:   newPool(connect, 1),
 		snapshots: newPool(connect, maxSnapshots),
+		witness:   seen,
 	}
 	c, err := e.writers.take(ctx)
 	if err != nil {
@@ -138,23 +144,27 @@ func (e *Engine) Snapshot(ctx context.Context) (kv.Reader, func(), error) {
 	}), nil
 }
 
-// pauses stand between the attempts of one Apply: together a little longer than
-// a restart of the server takes.
-var pauses = []time.Duration{50 * time.Millisecond, 250 * time.Millisecond, time.Second, 2 * time.Second}
+// The pauses between the attempts of one Apply: short, since each is a part of the
+// gap that a failover leaves.
+const firstPause, longestPause = 10 * time.Millisecond, 200 * time.Millisecond
 
-// Apply runs fn under the writers' lock. An attempt that failed before COMMIT
-// was sent, because the connection, the server or the lock failed, is made
-// again a few times. Once fn has begun, ctx no longer stops the attempt.
+// Apply runs fn under the writers' lock. An attempt that failed before COMMIT was
+// sent, because the connection, the server or the lock failed, or because there is
+// no primary at this moment, is made again for as long as Options.Timeout: a
+// restart, and the promotion of a standby, take less. Once fn has begun, ctx no
+// longer stops the attempt.
 func (e *Engine) Apply(ctx context.Context, fn func(kv.Reader) ([]kv.Write, error)) error {
-	for try := 0; ; try++ {
+	patience, cancel := context.WithTimeout(ctx, e.timeout)
+	defer cancel()
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		again, err := e.apply(ctx, fn)
-		if !again || try == len(pauses) {
+		if !again {
 			return err
 		}
 		select {
-		case <-ctx.Done():
+		case <-patience.Done():
 			return err
-		case <-time.After(pauses[try]):
+		case <-time.After(pause):
 		}
 	}
 }
@@ -169,6 +179,9 @@ func (e *Engine) apply(ctx context.Context, fn func(kv.Reader) ([]kv.Write, erro
 	// give rolls back whatever is open: after an error, a panic, a Goexit.
 	defer e.writers.give(c)
 	if err := lock(ctx, c, 3*e.timeout); err != nil {
+		if sqlState(err) == readOnlyTransaction {
+			discard(c) // a middleman leads elsewhere than it did
+		}
 		return temporary(err) && ctx.Err() == nil, fmt.Errorf("take the writers' lock: %w", err)
 	}
 
@@ -190,7 +203,11 @@ func (e *Engine) apply(ctx context.Context, fn func(kv.Reader) ([]kv.Write, erro
 	}
 	// Without writes too: the lock alone makes COMMIT wait until all that fn
 	// has read is flushed, and replicated where that is configured.
-	return commit(ctx, c, writes)
+	again, err = commit(ctx, c, writes)
+	if err == nil {
+		e.witness.committed(writes)
+	}
+	return again, err
 }
 
 // lock begins a transaction and waits until it is the only writer. A deleted

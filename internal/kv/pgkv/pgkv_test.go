@@ -167,7 +167,7 @@ func TestRefusesWhatIsNotThePrimary(t *testing.T) {
 	t.Parallel()
 	s := pgtest.Start(t)
 	connString := s.Database(t)
-	e := open(t, connString, pgkv.Options{})
+	e := open(t, connString, pgkv.Options{Timeout: time.Second})
 	if err := e.Apply(t.Context(), put("k", "v")); err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ var errTables = errors.New("the tables are not what this program made")
 var errReadOnly = errors.New("the server is a standby or the database is read-only: the registry needs the primary")
 
 // connector reads connString and returns what opens a session with our settings.
-func connector(connString string, timeout time.Duration) (func(context.Context) (*pgx.Conn, error), error) {
+func connector(connString string, timeout time.Duration, seen *witness) (func(context.Context) (*pgx.Conn, error), error) {
 	config, err := pgx.ParseConfig(connString)
 	if err != nil {
 		return nil, err // pgx leaves the password out
@@ -58,17 +58,21 @@ func connector(connString string, timeout time.Duration) (func(context.Context) 
 	// Here, and not in AfterConnect, a refusal goes on to the next host.
 	settings := sessionSettings(timeout)
 	config.ValidateConnect = func(ctx context.Context, c *pgconn.PgConn) error {
-		results, err := c.Exec(ctx, settings).ReadAll()
+		question, least := seen.question()
+		results, err := c.Exec(ctx, settings+question).ReadAll()
 		if err != nil {
 			return fmt.Errorf("session settings: %w", err)
 		}
 		if string(results[0].Rows[0][0]) == "t" {
 			return errReadOnly
 		}
-		return nil
+		return checkWitness(results[sessionResults:], least)
 	}
 	return func(ctx context.Context) (*pgx.Conn, error) { return pgx.ConnectConfig(ctx, config.Copy()) }, nil
 }
+
+// sessionResults is how many results the query of sessionSettings has.
+const sessionResults = 3
 
 // sessionSettings is one query: whether the session can only read, then the
 // settings we cannot do without, then those that not every server knows.
@@ -190,19 +194,23 @@ func refused(err error) bool {
 		!strings.HasPrefix(pg.Code, "08") && pg.Code != "40003"
 }
 
+// readOnlyTransaction is the server's answer to a lock when it is no primary.
+const readOnlyTransaction = "25006"
+
 // temporary says whether another attempt on a new connection may do better.
 func temporary(err error) bool {
-	for _, final := range []error{nil, errReadOnly, kv.ErrClosed, errTables} {
+	for _, final := range []error{nil, kv.ErrClosed, errTables} {
 		if errors.Is(err, final) {
 			return false
 		}
 	}
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
-		return true // the connection failed
+		return true // the connection failed, or led to no primary: one is made perhaps
 	}
 	switch pg.Code {
-	case "25P03", // idle in transaction for too long
+	case readOnlyTransaction,
+		"25P03",          // idle in transaction for too long
 		"40001", "40P01", // serialization failure, deadlock
 		"53300",                   // too many connections
 		"55P03",                   // lock not available in time

@@ -26,7 +26,7 @@ func TestErrors(t *testing.T) {
 	}{
 		{"none", nil, false, false},
 		{"connection lost", io.ErrUnexpectedEOF, true, false},
-		{"standby", fmt.Errorf("connect: %w", errReadOnly), false, false},
+		{"standby", fmt.Errorf("connect: %w", errReadOnly), true, false},
 		{"closed", kv.ErrClosed, false, false},
 		{"foreign tables", checkLayout("2"), false, false},
 		{"disk full", server("ERROR", "53100"), false, true},
@@ -41,6 +41,7 @@ func TestErrors(t *testing.T) {
 		{"server crashed", server("FATAL", "57P02"), true, false},
 		{"server is starting", server("FATAL", "57P03"), true, false},
 		{"too many connections", server("FATAL", "53300"), true, false},
+		{"read-only", server("ERROR", "25006"), true, true},
 		{"wrong password", server("FATAL", "28P01"), false, false},
 	} {
 		if got := temporary(test.err); got != test.temporary {

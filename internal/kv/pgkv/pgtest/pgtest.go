@@ -17,11 +17,13 @@ import (
 	"testing"
 	"time"
 
+	"bajigong/internal/kv/pgkv/pgtest/pgserver"
+
 	"github.com/jackc/pgx/v5"
 )
 
 // shared is the one server of this process, started by the first New.
-var shared = sync.OnceValues(func() (*Server, error) { return start(nil) })
+var shared = sync.OnceValues(func() (*pgserver.Server, error) { return pgserver.Start() })
 
 // New returns the connection string of a new, empty database, which is dropped
 // when the test ends. The server does not fsync unless it was given from outside.
@@ -31,7 +33,7 @@ func New(t testing.TB) string {
 	if admin == "" {
 		s, err := shared()
 		need(t, err)
-		admin = s.admin()
+		admin = s.Admin()
 	}
 	name, connString := create(t, admin)
 	t.Cleanup(func() {
@@ -48,7 +50,7 @@ func need(t testing.TB, err error) {
 	ci, _ := strconv.ParseBool(os.Getenv("CI"))
 	switch {
 	case err == nil:
-	case isMissing(err) && !ci:
+	case pgserver.IsMissing(err) && !ci:
 		t.Skipf("no PostgreSQL for this test: %v; install it or set BAJIGONG_TEST_POSTGRES", err)
 	default:
 		t.Fatalf("no PostgreSQL for this test: %v", err)
