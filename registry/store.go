@@ -88,6 +88,9 @@ func unavailable(err, own error) error {
 	case errors.Is(err, kv.ErrBroken):
 		return fail.New(fail.Unavailable, "store_read_only", "the store took an I/O error and only reads until it is restarted; whether this was kept is known then, and repeating it is safe").
 			In("存储发生读写错误，重启前只读；本次是否已保存须重启后才能确定，届时请原样重试").Because(err)
+	case errors.Is(err, kv.ErrFull):
+		return fail.New(fail.Unavailable, "store_full", "the disk of the store is full: nothing was stored, and the operator has to free room on it; it then goes on by itself, and repeating this is safe").
+			In("存储磁盘已满，本次未保存；请运维人员清理磁盘空间，腾出空间后自动恢复，届时可以放心重试").Because(err)
 	case errors.Is(err, kv.ErrOutcomeUnknown):
 		return fail.New(fail.Unavailable, "outcome_unknown", "the connection to the store broke while it was saving; repeat the same request, nothing is done twice").
 			In("保存时与存储的连接中断；请原样重试，不会重复办理").Because(err)

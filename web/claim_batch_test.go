@@ -110,22 +110,22 @@ func TestFileOfClaimsOverHTTP(t *testing.T) {
 		t.Error("the results differ")
 	}
 	for range uploadSlots { // a run's answers are tens of megabytes: few are held at once
-		s.server.uploads <- struct{}{}
+		s.server.uploads.free <- struct{}{}
 	}
 	s.get("payer", path+"/results").problem(503, "busy")
 	for range uploadSlots {
-		<-s.server.uploads
+		<-s.server.uploads.free
 	}
 	table := s.get("payer", path+"/results", "Accept", "text/csv").want(200)
 	for range uploadSlots { // and all are given back
 		select {
-		case s.server.uploads <- struct{}{}:
+		case s.server.uploads.free <- struct{}{}:
 		case <-time.After(5 * time.Second):
 			t.Fatal("a slot was not given back")
 		}
 	}
 	for range uploadSlots {
-		<-s.server.uploads
+		<-s.server.uploads.free
 	}
 	cells, err := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(table.Body, []byte("\xEF\xBB\xBF")))).ReadAll()
 	if err != nil || len(cells) != 4 || cells[1][3] != "可以申领" || cells[1][4] != "2600" || cells[2][3] != "不予申领" || !strings.Contains(cells[2][5], "参保") || cells[3][6] == "" {

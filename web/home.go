@@ -175,15 +175,15 @@ func (s *Server) codeFrom(c *call) (string, error) {
 		}
 		return strings.TrimSpace(form.Get("code")), err
 	}
+	b, err := c.arrived() // before a place is taken: it may take its time
+	if err != nil {
+		return "", err
+	}
 	release, err := slot(c, s.images)
 	if err != nil {
 		return "", err
 	}
 	defer release()
-	b, err := openBody(c.fiber, c.route.bodyLimit())
-	if err != nil {
-		return "", err
-	}
 	parts, err := c.multipart(b)
 	if err != nil {
 		return "", err

@@ -235,18 +235,18 @@ func (s *Server) tryMatch(c *call, handle string) (out matchView, err error) {
 		out.matchAnswer = answered(m)
 		return out, err
 	}
+	if err := s.limit(c.fiber, limitImage); err != nil {
+		return out, err
+	}
+	b, err := c.arrived() // before a place is taken: it may take its time
+	if err != nil {
+		return out, err
+	}
 	release, err := slot(c, s.images)
 	if err != nil {
 		return out, err
 	}
 	defer release()
-	if err := s.limit(c.fiber, limitImage); err != nil {
-		return out, err
-	}
-	b, err := openBody(c.fiber, c.route.bodyLimit())
-	if err != nil {
-		return out, err
-	}
 	parts, err := c.multipart(b)
 	if err != nil {
 		return out, err

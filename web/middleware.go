@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/netip"
 	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -19,6 +18,8 @@ const (
 	localReference local = iota
 	localRoute
 	localBody
+	localRelease // func() to be called when the answer has been sent
+	localHeld    // bytes of the body that are held
 )
 
 // contentPolicy lets a page load its own style sheet and pictures, send forms to
@@ -36,6 +37,8 @@ func (s *Server) outermost(c *fiber.Ctx) (err error) {
 			err = s.failed(c, panicError(p))
 		}
 		s.settleBody(c)
+		s.letBodyGo(c)
+		s.hold(c)
 		took := max(s.now().Sub(started), 0)
 		s.metrics.count(c.Method(), routeOf(c), c.Response().StatusCode(), took)
 		s.log.Info("request", "reference", s.reference(c), "method", c.Method(), "route", routeOf(c),
@@ -88,6 +91,8 @@ type body struct {
 	read  int64
 	limit int64
 	ended bool
+	pace
+	late bool // it does not arrive: nobody waits for the rest
 }
 
 // Read implements io.Reader.
@@ -95,6 +100,7 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.ended {
 		return 0, io.EOF
 	}
+	b.next()
 	n, err := b.from.Read(p)
 	b.read += int64(n)
 	switch {
@@ -102,7 +108,12 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, bodyTooLarge(b.limit)
 	case err == io.EOF:
 		b.ended = true
-	case err != nil:
+	case err == nil:
+		err = b.slow(b.read)
+		b.late = err != nil
+	case timedOut(err):
+		b.late, err = true, tooSlow()
+	default:
 		err = fail.New(fail.Invalid, "upload_broken", "the body did not arrive whole").In("提交内容未完整到达，请重试").Because(err)
 	}
 	return n, err
@@ -125,7 +136,7 @@ func openBody(c *fiber.Ctx, limit int64) (*body, error) {
 	if int64(c.Request().Header.ContentLength()) > limit {
 		return nil, bodyTooLarge(limit)
 	}
-	b := &body{limit: limit, from: c.Context().RequestBodyStream()}
+	b := &body{limit: limit, from: c.Context().RequestBodyStream(), pace: paceOf(c)}
 	if b.from == nil {
 		b.from, b.ended = strings.NewReader(""), true
 	}
@@ -153,25 +164,12 @@ func (s *Server) settleBody(c *fiber.Ctx) {
 	if b, ok := c.Locals(localBody).(*body); ok && b.ended {
 		return
 	}
-	if length <= leftover {
+	if b, ok := c.Locals(localBody).(*body); length <= leftover && !(ok && b.late) {
 		if _, err := io.CopyN(io.Discard, stream, leftover); err == io.EOF {
 			return
 		}
 	}
 	c.Context().SetConnectionClose()
-}
-
-// slot waits for one of a few places, at most until the request ends.
-func slot(c *call, of chan struct{}) (release func(), err error) {
-	wait := time.NewTimer(5 * time.Second)
-	defer wait.Stop()
-	select {
-	case of <- struct{}{}:
-		return func() { <-of }, nil
-	case <-wait.C:
-	case <-c.ctx.Done():
-	}
-	return nil, fail.New(fail.Unavailable, "busy", "too many of these requests at once; repeat it in a moment").In("同类请求过多，请稍后重试")
 }
 
 // client is the address that a request comes from: the last one in

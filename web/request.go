@@ -101,6 +101,14 @@ func (s *Server) mount(r route) {
 		if err := s.authenticate(one); err != nil {
 			return err
 		}
+		if err := s.place(one); err != nil {
+			return err
+		}
+		if r.Method != fiber.MethodGet {
+			if err := s.holdBody(c, r.bodyLimit()); err != nil {
+				return err
+			}
+		}
 		return r.serve(s, one)
 	}
 	if r.Method == fiber.MethodGet {

@@ -370,8 +370,8 @@ func keyedRoutes(tag string, rows []route) []route {
 func operatorRoutes() []route {
 	rows := []route{
 		{Path: "/openapi.json", Summary: "This document", CORS: true, Answers: []answer{{200, fiber.MIMEApplicationJSON, "OpenAPI 3.1"}}, endpoint: raw((*Server).openAPI)},
-		{Path: "/healthz", Summary: "The process answers", Answers: []answer{{200, "text/plain", "ok"}}, endpoint: raw((*Server).healthz)},
-		{Path: "/readyz", Summary: "The store answers", Answers: []answer{{200, "text/plain", "ok"}, {503, "", "not ready"}}, endpoint: raw((*Server).readyz)},
+		{Path: "/healthz", Summary: "The process answers, and a restart is not needed", Answers: []answer{{200, "text/plain", "ok"}, {503, "", "the store only reads until the process is restarted"}}, endpoint: raw((*Server).healthz)},
+		{Path: "/readyz", Summary: "The store answers", Answers: []answer{{200, "text/plain", "ok, or store_read_only or store_full with a sentence: verdicts are given, nothing is taken"}, {503, "", "not ready"}}, endpoint: raw((*Server).readyz)},
 		{Path: metricsPath, Summary: "Counts and durations of requests in the text format of Prometheus, when the operator serves them",
 			Answers: []answer{{200, "text/plain", "figures"}}, endpoint: raw((*Server).metricsText)},
 	}

@@ -117,7 +117,7 @@ func (c *call) file() (io.Reader, error) {
 // formParts is how many parts of a form are looked at.
 const formParts = 10
 
-func (c *call) multipart(b *body) (*multipart.Reader, error) {
+func (c *call) multipart(b io.Reader) (*multipart.Reader, error) {
 	boundary := string(c.fiber.Request().Header.MultipartFormBoundary())
 	if boundary == "" || len(boundary) > 100 {
 		return nil, fail.New(fail.Invalid, "form_malformed", "the form has no boundary").In("表单格式不正确")

@@ -98,7 +98,14 @@ func (s *Server) openAPI(c *call) error {
 	return c.cached("application/json; charset=utf-8", s.openapi, directoryControl)
 }
 
-func (s *Server) healthz(c *call) error { return c.text("ok\n") }
+// healthz fails where only a restart helps, so that whoever supervises the
+// process restarts it.
+func (s *Server) healthz(c *call) error {
+	if err := s.reg.StoreTrouble(); fail.CodeOf(err) == "store_read_only" {
+		return err
+	}
+	return c.text("ok\n")
+}
 
 // readyz asks the store something small. It is not ready once it shuts down, so
 // that a balancer sends no more.
@@ -109,12 +116,15 @@ func (s *Server) readyz(c *call) error {
 	if _, _, err := s.reg.Institutions(c.ctx, registry.Page{Limit: 1}); err != nil {
 		return refusal{http.StatusServiceUnavailable, fail.New(fail.Unavailable, "store", "the store does not answer").In("存储无法访问").Because(err)}
 	}
+	if err := s.reg.StoreTrouble(); err != nil { // verdicts are given, and nothing is taken
+		return c.text(fail.CodeOf(err) + ": " + fail.Of(err).Text + "\n")
+	}
 	return c.text("ok\n")
 }
 
 func (s *Server) metricsText(c *call) error {
 	c.fiber.Set(fiber.HeaderContentType, "text/plain; version=0.0.4; charset=utf-8")
-	body := s.metrics.text()
+	body := append(s.metrics.text(), s.processFigures()...)
 	if s.cfg.MoreMetrics != nil {
 		body = append(body, s.cfg.MoreMetrics()...)
 	}

@@ -121,8 +121,11 @@ type Server struct {
 	openapi []byte
 	metrics *metrics
 	limits  map[limitName]*limiter
-	uploads chan struct{}
-	images  chan struct{}
+	uploads *places
+	images  *places
+	papers  *places
+	answers amount
+	bodies  amount
 
 	claimsAsked accountQuota // what accounts ask about persons' claims
 
@@ -151,8 +154,9 @@ func New(reg *registry.Registry, cfg Config) (*Server, error) {
 	s := &Server{
 		reg: reg, cfg: cfg, log: cfg.Log, now: cfg.Now, origin: rc.Origin,
 		prefix: hex.EncodeToString(prefix[:]), metrics: newMetrics(), limits: newLimiters(cfg.Limits),
-		uploads: make(chan struct{}, uploadSlots), images: make(chan struct{}, imageSlots),
+		uploads: newPlaces(uploadSlots, 64), images: newPlaces(imageSlots, 64), papers: newPaperPlaces(),
 	}
+	s.answers.most, s.bodies.most = answersMost, bodiesMost
 	s.base, s.end = context.WithCancel(context.Background())
 	var err error
 	if s.pages, err = newPages(rc, cfg); err != nil {
@@ -168,7 +172,7 @@ func New(reg *registry.Registry, cfg Config) (*Server, error) {
 	s.app = fiber.New(fiber.Config{
 		Immutable: true, StrictRouting: true, CaseSensitive: true, Prefork: false, DisableStartupMessage: true,
 		BodyLimit: bodyLimit, StreamRequestBody: true, DisablePreParseMultipartForm: true,
-		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, ReadBufferSize: headerLimit,
+		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, ReadBufferSize: headerLimit, Concurrency: connectionsMost,
 		ErrorHandler: s.failed,
 	})
 	s.tuneConnections()
@@ -185,10 +189,7 @@ func (s *Server) tuneConnections() {
 	server := s.app.Server()
 	server.HeaderReceived = func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 		path, _, _ := strings.Cut(string(h.RequestURI()), "?")
-		if h.IsPost() && strings.HasPrefix(path, "/api/v1/sessions/") && (strings.HasSuffix(path, "/results") || strings.HasSuffix(path, "/photos")) || h.IsPost() && path == batchPath {
-			return fasthttp.RequestConfig{ReadTimeout: uploadTimeout}
-		}
-		return fasthttp.RequestConfig{ReadTimeout: readTimeout}
+		return fasthttp.RequestConfig{ReadTimeout: readTime(h.IsPost(), path)}
 	}
 	known, inner := map[string]bool{}, server.Handler
 	for _, m := range fiber.DefaultMethods {
@@ -206,8 +207,18 @@ func (s *Server) tuneConnections() {
 	}
 }
 
+// readTime is how long a request may take to arrive.
+func readTime(post bool, path string) time.Duration {
+	if post && (strings.HasPrefix(path, "/api/v1/sessions/") && (strings.HasSuffix(path, "/results") || strings.HasSuffix(path, "/photos")) || path == batchPath) {
+		return uploadTimeout
+	}
+	return readTimeout
+}
+
 // Serve answers requests on a listener until Shutdown.
-func (s *Server) Serve(ln net.Listener) error { return s.app.Listener(ln) }
+func (s *Server) Serve(ln net.Listener) error {
+	return s.app.Listener(&crowd{Listener: ln, exempt: s.trusted, each: connectionsEach, open: map[netip.Prefix]int{}})
+}
 
 // App is the fiber application, for tests that send requests without a network.
 func (s *Server) App() *fiber.App { return s.app }

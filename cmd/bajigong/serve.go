@@ -42,6 +42,8 @@ func serveCommand(w world) *cobra.Command {
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log := newLog(w.stderr)
+			w := w
+			w.now = newSteadyClock(w.now, log).now
 			reg, err := data.open(cmd.Context(), w, log)
 			if err != nil {
 				return err
@@ -139,6 +141,12 @@ func background(ctx context.Context, reg *registry.Registry, log *slog.Logger) {
 		askWitnesses(ctx, reg, reg.Config().WitnessNetworks, log)
 	}()
 	defer func() { <-witnessed }()
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		tellTrouble(ctx, reg, log)
+	}()
+	defer func() { <-watched }()
 	publish := func() {
 		// A key that was rotated or distrusted by command counts from the next minute.
 		if err := reg.Config().Keys.Reload(); err != nil {

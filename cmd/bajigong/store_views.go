@@ -22,8 +22,8 @@ func storeCommand(w world) *cobra.Command {
 导出、恢复与备份见 bajigong dump、restore、backup，核对见 bajigong check。
 
 It prepares the database for reporting tools and changes nothing of the register.`,
-		Args:  exactly(0),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(storeViewsCommand(w))
 	return cmd

@@ -36,12 +36,14 @@ It makes a register of its own and never touches another one.
   bajigong torture powercut --cuts 200 --seed 7   断电：由 strace 记录写盘与 fdatasync 后重建存储文件
   bajigong torture failover --runs 10 --seed 7    主库死去、同步备库接任（自行启动 PostgreSQL）
   bajigong torture database --runs 50 --seed 7    数据库后端、数据库、登记进程、连接轮流死去
+  bajigong torture faults --runs 40 --seed 7      磁盘读写错误与磁盘满：serve 只读或继续，重启后核对
+  bajigong torture soak --for 10m --seed 7        混合负载与慢客户端：内存、文件描述符、存储大小随时间
   bajigong torture race --seed 7 --for 2m         三家经办机构争锁同一批人的补贴，按独立模型核对`,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(tortureKillCommand(w), torturePowercutCommand(w), tortureRaceCommand(w), tortureRaceStormCommand(w), tortureWorkCommand(w), tortureVerifyCommand(w),
-		tortureFailoverCommand(w), tortureDatabaseCommand(w), tortureStormCommand(w))
+		tortureFailoverCommand(w), tortureDatabaseCommand(w), tortureStormCommand(w), tortureFaultsCommand(w), tortureSoakCommand(w))
 	return cmd
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,11 +23,13 @@ type powercutOptions struct {
 	cuts int
 	seed uint64
 	dir  string
+	of   string // work or serve
 	size torture.Size
 }
 
 // powercutReport is what `torture powercut` prints.
 type powercutReport struct {
+	Of       string `json:"of"`
 	Cuts     int    `json:"cuts"`
 	Seed     uint64 `json:"seed"`
 	Calls    int    `json:"recorded_calls"`
@@ -47,11 +50,15 @@ strace），然后在随机时刻“断电”：已同步的全部保留，未�
 重建文件、打开、核对断电之前已应答的每一条结果、续完批次、检查全部不变量。
 有问题的文件保留在 --dir 中 (files with problems stay in --dir).
 
-  bajigong torture powercut --cuts 200 --seed 7`,
+  bajigong torture powercut --cuts 200 --seed 7
+  bajigong torture powercut --cuts 200 --seed 7 --of serve   the shipped server under load over HTTP`,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := timesFlag("cuts", opt.cuts); err != nil {
 				return err
+			}
+			if opt.of != "work" && opt.of != "serve" {
+				return usageError{errors.New("--of is work or serve")}
 			}
 			report, err := torturePowercut(cmd.Context(), w, opt)
 			if err != nil {
@@ -63,26 +70,20 @@ strace），然后在随机时刻“断电”：已同步的全部保留，未�
 	f := cmd.Flags()
 	f.IntVar(&opt.cuts, "cuts", 50, "断电次数 (how many cuts)")
 	f.Uint64Var(&opt.seed, "seed", 1, "随机种子 (of the moments, and of what was not synced)")
+	f.StringVar(&opt.of, "of", "work", "记录哪个进程：work 或 serve (the process that is recorded)")
 	f.StringVar(&opt.dir, "dir", "", "保留存储的目录 (folder to keep; a temporary one when empty)")
 	return cmd
 }
 
 func torturePowercut(ctx context.Context, w world, opt powercutOptions) (powercutReport, error) {
 	started := w.now()
-	report := powercutReport{Seed: opt.seed, tally: newTally()}
+	report := powercutReport{Of: opt.of, Seed: opt.seed, tally: newTally()}
 	dir, remove, err := tortureDir(opt.dir)
 	if err != nil {
 		return report, err
 	}
 	defer remove()
-	p, err := newPatient(ctx, w, filepath.Join(dir, "recorded"), "", opt.seed)
-	if err != nil {
-		return report, err
-	}
-	if err := p.fill(ctx, opt.size); err != nil {
-		return report, err
-	}
-	scope, err := recordWork(ctx, p)
+	scope, err := recordFor(ctx, w, filepath.Join(dir, "recorded"), opt)
 	if err != nil {
 		return report, err
 	}
@@ -110,11 +111,52 @@ type recorded struct {
 	rec        *torture.Recording
 	store      string // absolute path
 	checkpoint string
-	base       []byte // the store when the recording began
-	first      int    // position from which cuts make sense
+	base       []byte        // the store when the recording began
+	first      int           // position from which cuts make sense
+	acks       []torture.Ack // of a server, to whoever asked
 }
 
-func recordWork(ctx context.Context, p *patient) (*recorded, error) {
+// recordFor makes a register with work and records the process that does it.
+func recordFor(ctx context.Context, w world, dir string, opt powercutOptions) (*recorded, error) {
+	if opt.of == "serve" {
+		p, site, err := newWorksite(ctx, w, dir, opt.seed, opt.size)
+		if err != nil {
+			return nil, err
+		}
+		return recordServing(ctx, p, site)
+	}
+	p, err := newPatient(ctx, w, dir, "", opt.seed)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.fill(ctx, opt.size); err != nil {
+		return nil, err
+	}
+	return recordWork(ctx, p)
+}
+
+// said is what was acknowledged before a position.
+func (r *recorded) said(at int) ([]byte, error) {
+	if r.acks == nil {
+		return r.rec.Said(1, at), nil
+	}
+	acks, err := r.rec.AnsweredBefore(r.acks, at)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	for _, a := range acks {
+		if err := enc.Encode(a); err != nil {
+			return nil, err
+		}
+	}
+	return out.Bytes(), nil
+}
+
+// beforeWork is a recording that has not begun: the directory is copied, cuts
+// begin from it.
+func beforeWork(p *patient) (*recorded, error) {
 	r := &recorded{patient: p, store: p.data.storePath()}
 	var err error
 	if r.base, err = os.ReadFile(r.store); err != nil {
@@ -125,6 +167,14 @@ func recordWork(ctx context.Context, p *patient) (*recorded, error) {
 		return nil, err
 	}
 	r.checkpoint = auditlog.NewFileStore(p.data.keys(), origin).Path()
+	return r, copyPrivate(r.before(), p.data.dir)
+}
+
+func recordWork(ctx context.Context, p *patient) (*recorded, error) {
+	r, err := beforeWork(p)
+	if err != nil {
+		return nil, err
+	}
 	cmd, err := p.process("work")
 	if err != nil {
 		return nil, err
@@ -136,10 +186,6 @@ func recordWork(ctx context.Context, p *patient) (*recorded, error) {
 	defer stdin.Close()
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
-	// The directory is copied before the work: cuts begin from it.
-	if err := copyPrivate(r.before(), p.data.dir); err != nil {
-		return nil, err
-	}
 	recorder, err := torture.Record(cmd, p.data.dir)
 	if err != nil {
 		return nil, err
@@ -184,7 +230,11 @@ func (r *recorded) cut(ctx context.Context, dir string, at int, rnd *rand.Rand) 
 			return cut, report, err
 		}
 	}
-	report, err = after.verify(ctx, r.rec.Said(1, at))
+	said, err := r.said(at)
+	if err != nil {
+		return cut, report, err
+	}
+	report, err = after.verify(ctx, said)
 	return cut, report, err
 }
 

@@ -36,6 +36,8 @@ type Ack struct {
 	Reference   string       `json:"reference,omitempty"`
 	State       policy.State `json:"state,omitempty"`
 	Size        uint64       `json:"size,omitempty"`
+	// Answer is the X-Request-Id of the answer, of work over HTTP.
+	Answer string `json:"answer,omitempty"`
 }
 
 // acker writes acknowledgements, each line in one piece.

@@ -42,6 +42,7 @@ type Recording struct {
 	pending map[string]int // by thread: the call that has not returned
 	length  int            // positions so far
 	pid     int
+	left    map[string]int // see answers; once the recording is whole
 }
 
 // Len is the number of positions of the recording: a cut is before one of them.

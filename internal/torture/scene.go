@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -63,6 +64,8 @@ type Scene struct {
 	Claims      []Holding         `json:"claims"`
 	Void        []Holding         `json:"void"`
 	Single      []SceneSession    `json:"single,omitempty"`
+	// PayerIs is the organisation of the payer when it works over HTTP with a key.
+	PayerIs string `json:"payer_is,omitempty"`
 }
 
 // sessionMax is how many candidates a session has at most.
@@ -99,7 +102,7 @@ func (s *Scene) Issuer() registry.Actor {
 }
 
 func (s *Scene) payer() registry.Actor {
-	return registry.Actor{Account: "a-payer", Organisation: "payer", Roles: []registry.Role{registry.RolePayer}, Region: "320583", Via: "torture"}
+	return registry.Actor{Account: "a-payer", Organisation: cmp.Or(s.PayerIs, "payer"), Roles: []registry.Role{registry.RolePayer}, Region: "320583", Via: "torture"}
 }
 
 // NewScene admits an institution to a new register whose clock is set by move.

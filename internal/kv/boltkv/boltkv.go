@@ -65,7 +65,13 @@ type engine struct {
 	free    func(string) (uint64, bool) // FreeSpace but for tests
 }
 
-var _ kv.Engine = (*engine)(nil)
+var (
+	_ kv.Engine   = (*engine)(nil)
+	_ kv.Troubled = (*engine)(nil)
+)
+
+// Trouble implements kv.Troubled.
+func (e *engine) Trouble() error { return e.durable.trouble() }
 
 // Open opens the store at path and makes a new one if there is none. A store
 // that another process holds is refused with [ErrLocked]. Snapshots that a
@@ -216,7 +222,7 @@ func (e *engine) commit(tx *bbolt.Tx) error {
 	if noSpace(err) && e.visible() != id {
 		// Nothing points to what was written of it: no harm done, and the
 		// next commit may find the disk with room again.
-		return fmt.Errorf("commit: %w", err)
+		return e.durable.lackRoom(err)
 	}
 	return e.durable.breakOff(err)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -18,6 +19,7 @@ type durable struct {
 	id   int
 	next chan struct{} // closed when id moves on or the engine breaks
 	err  error         // wraps kv.ErrBroken
+	full error         // wraps kv.ErrFull: the newest commit found no room
 }
 
 func (d *durable) start(id int) { d.id, d.next = id, make(chan struct{}) }
@@ -47,7 +49,7 @@ func (d *durable) wait(ctx context.Context, id int) error {
 func (d *durable) reached(id int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.id = id
+	d.id, d.full = id, nil
 	d.signal()
 }
 
@@ -69,15 +71,45 @@ func (d *durable) broken() error {
 	return d.err
 }
 
+// lackRoom notes a commit that the disk had no room for.
+func (d *durable) lackRoom(cause error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.full = fmt.Errorf("%w: %w", kv.ErrFull, cause)
+	return d.full
+}
+
+// trouble is what the operator has to know.
+func (d *durable) trouble() error {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.err != nil {
+		return d.err
+	}
+	return d.full
+}
+
 func (d *durable) signal() {
 	close(d.next)
 	d.next = make(chan struct{})
 }
 
+// noRoom are the answers of a kernel that has no room for a file: the disk, a
+// quota, or the largest file that it allows.
+var noRoom = []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG}
+
 // noSpace tells a write that was refused for lack of room from everything else
-// that may go wrong with a disk. A failed sync is no *os.PathError.
+// that may go wrong with a disk. A failed sync is no *os.PathError. bbolt names
+// a failure to make the file longer in its text alone; nothing has been written
+// then.
 func noSpace(err error) bool {
 	var path *os.PathError
-	return errors.As(err, &path) && path.Op == "write" &&
-		(errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT))
+	written := errors.As(err, &path) && path.Op == "write"
+	longer := strings.HasPrefix(err.Error(), "file resize error: ")
+	for _, errno := range noRoom {
+		if written && errors.Is(err, errno) || longer && strings.HasSuffix(err.Error(), errno.Error()) {
+			return true
+		}
+	}
+	return false
 }
