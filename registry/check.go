@@ -10,27 +10,13 @@ import (
 	"bajigong/evaluators"
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
-	"bajigong/registry/auditlog"
 	"bajigong/standards"
 )
 
-// CheckReport is what a check of all invariants found. Problems is empty when
-// the register is sound; it lists at most CheckMaxProblems, Found counts all.
-type CheckReport struct {
-	At           time.Time `json:"at"`
-	Certificates int       `json:"certificates"`
-	Versions     int       `json:"versions"`
-	Claims       int       `json:"claims"`
-	Events       uint64    `json:"events"`
-	Found        int       `json:"found"`
-	Problems     []string  `json:"problems"`
-}
-
-// CheckMaxProblems bounds the list in a CheckReport.
-const CheckMaxProblems = 1000
-
 // Check proves the invariants of the register on a snapshot: it holds up no
-// writer. progress, when not nil, hears which part begins.
+// writer. It holds a few pages of records at a time, however large the register is,
+// and reads each page in few round trips. When ctx ends it ends at once, and what it
+// has found until then proves nothing. Invalid check_part: there is no such part.
 //
 //  1. a number belongs to one certificate, a handle and a status index to one
 //     version; versions only grow
@@ -60,8 +46,15 @@ const CheckMaxProblems = 1000
 //  14. the totals of claims are those of the claims
 //  15. every claim on a certificate that was voided, cancelled, suspended or resumed
 //     while it held money or a reservation has one entry about it in its payer's feed
-func (r *Registry) Check(ctx context.Context, by Actor, progress func(part string)) (CheckReport, error) {
+func (r *Registry) Check(ctx context.Context, by Actor, opt *CheckOptions) (CheckReport, error) {
 	if err := may(by, CheckRegister, Object{Region: r.cfg.Region}); err != nil {
+		return CheckReport{}, err
+	}
+	if opt == nil {
+		opt = &CheckOptions{}
+	}
+	parts, err := partsNamed(opt.Parts)
+	if err != nil {
 		return CheckReport{}, err
 	}
 	rd, release, err := r.db.Snapshot(ctx)
@@ -69,116 +62,168 @@ func (r *Registry) Check(ctx context.Context, by Actor, progress func(part strin
 		return CheckReport{}, err
 	}
 	defer release()
-	c := &check{r: r, rd: rd, report: CheckReport{At: r.cfg.Now().UTC(), Problems: []string{}}}
-	parts := []struct {
-		name string
-		run  func() error
-	}{
-		{"indexes", c.indexes}, {"certificates", c.certificates}, {"status lists", c.strayBits}, {"published status lists", c.statusLists},
-		{"sealed blocks", c.sealed}, {"sealed records", c.sealedRecords}, {"claims", c.claims}, {"totals of claims", func() error { return checkClaimTotals(c.rd, c.say) }}, {"files of claims", c.claimBatches}, {"merges and collisions", c.merges}, {"cases", c.cases}, {"audit log", c.log}, {"credit", c.credit},
-		{"statistics", c.statistics}, {"national query", c.national}, {"blank certificates", c.blanks}, {"reliance", c.reliance}, {"webhooks", c.webhooks},
-	}
-	for _, part := range parts {
-		if progress != nil {
-			progress(part.name)
-		}
-		if err := ctx.Err(); err != nil {
-			return c.report, err
-		}
-		if err := part.run(); err != nil {
-			return c.report, fmt.Errorf("check %s: %w", part.name, err)
-		}
-	}
-	return c.report, nil
+	c := r.newCheck(ctx, rd, *opt)
+	err = c.run(parts)
+	return *c.report, err
 }
 
-type check struct {
-	r      *Registry
-	rd     kv.Reader
-	report CheckReport
+// checkParts are the parts of a check in their order: the indexes first, since they
+// tell how many records there are.
+var checkParts = []checkPart{
+	{"indexes", (*check).indexes}, {"certificates", (*check).certificates}, {"status lists", (*check).strayBits}, {"published status lists", (*check).statusLists},
+	{"sealed blocks", (*check).sealed}, {"sealed records", (*check).sealedRecords}, {"claims", (*check).claims}, {"totals of claims", (*check).claimTotals}, {"files of claims", (*check).claimBatches}, {"merges and collisions", (*check).merges}, {"cases", (*check).cases}, {"audit log", (*check).log}, {"credit", (*check).credit},
+	{"statistics", (*check).statistics}, {"national query", (*check).national}, {"blank certificates", (*check).blanks}, {"reliance", (*check).reliance}, {"webhooks", (*check).webhooks},
 }
 
-func (c *check) problem(format string, args ...any) {
-	c.report.Found++
-	if len(c.report.Problems) < CheckMaxProblems {
-		c.report.Problems = append(c.report.Problems, fmt.Sprintf(format, args...))
-	}
+// indexed is a kv.Records, whatever its values are.
+type indexed interface {
+	Check(rd kv.Reader, report func(problem string)) error
+	RecordTable() kv.Table
+	IndexTables() []kv.Table
+	Contradictions(rd kv.Reader, report func(problem string)) error
+	RepairPage(tx kv.Tx, cursor []byte) (next []byte, done kv.Repaired, err error)
 }
 
-func (c *check) say(problem string) { c.problem("%s", problem) }
+// allRecords are the records of the register with their indexes.
+var allRecords = []indexed{
+	accounts, apiKeys, institutions, filings, decisions, occupations, sessions,
+	candidates, roster, appeals, batches, certificates, versions, appointments, apprentices, claims, claimTotals, payouts, payoutPages, laws, requests, norms, signDays, signPeople, reviews, examDays, draws, drawPopulations, inspections, applications, caseRecords, publications, creditEvents, creditSums, creditReviews, stars, taskLists, taskEntries, integrityFiles, examinerCards, examinerTies, arrangements, arrangementsPast, supervisionReports, massChanges, correctionRequests, pastRuns, pastPages, nationalUploads, nationalFiles, nationalRows, publishedStatuses, leases, askedRecords, signIns, sessionPhotos, blankRuns, blankStocks, blankUses, blankApplications, destructions, stocktakings, prints, printed, printJobs, handouts, claimBatches, claimBatchPages, collisions, merges, personsMerged, reliances, relianceDues, relianceReaders, storedWebhooks, deliveries, repairRuns, backups,
+}
 
 func (c *check) indexes() error {
-	for _, table := range []func(kv.Reader, func(string)) error{
-		accounts.Check, apiKeys.Check, institutions.Check, filings.Check, decisions.Check, occupations.Check, sessions.Check,
-		candidates.Check, roster.Check, appeals.Check, batches.Check, certificates.Check, versions.Check, appointments.Check, apprentices.Check, claims.Check, claimTotals.Check, payouts.Check, payoutPages.Check, laws.Check, requests.Check, norms.Check, signDays.Check, signPeople.Check, reviews.Check, examDays.Check, draws.Check, drawPopulations.Check, inspections.Check, applications.Check, caseRecords.Check, publications.Check, creditEvents.Check, creditSums.Check, creditReviews.Check, stars.Check, taskLists.Check, taskEntries.Check, integrityFiles.Check, examinerCards.Check, examinerTies.Check, arrangements.Check, arrangementsPast.Check, supervisionReports.Check, massChanges.Check, correctionRequests.Check, pastRuns.Check, pastPages.Check, nationalUploads.Check, nationalFiles.Check, nationalRows.Check, publishedStatuses.Check, leases.Check, askedRecords.Check, signIns.Check, sessionPhotos.Check, blankRuns.Check, blankStocks.Check, blankUses.Check, blankApplications.Check, destructions.Check, stocktakings.Check, prints.Check, printed.Check, printJobs.Check, handouts.Check, claimBatches.Check, claimBatchPages.Check, collisions.Check, merges.Check, personsMerged.Check, reliances.Check, relianceDues.Check, relianceReaders.Check, storedWebhooks.Check, deliveries.Check, backups.Check,
-	} {
-		if err := table(c.rd, c.say); err != nil {
+	c.only = "*"
+	for _, table := range allRecords {
+		if err := table.Check(c.base, c.say); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// eachRecord runs fn on every record of a table, page by page.
-func eachRecord[V any](rd kv.Reader, table kv.Records[V], fn func(V) error) error {
-	for rng := (kv.Range{Limit: pageMax}); ; {
-		page, next, err := table.Scan(rd, rng)
+func (c *check) certificates() error {
+	c.of(tableCertificates)
+	mass := newAgreement(2)
+	vs := versionJoin{c: c, rng: kv.Range{Limit: kv.MaxScan / 10}}
+	err := eachPage(c, certificates, pageMax, func(page []Certificate) error {
+		c.report.Certificates += len(page)
+		ledgerMass(mass, page)
+		own, err := vs.of(page)
 		if err != nil {
 			return err
 		}
-		for _, v := range page {
-			if err := fn(v); err != nil {
-				return err
-			}
+		for i := range page {
+			c.report.Versions += len(own[i])
 		}
-		if next == nil {
-			return nil
-		}
-		rng.From = next
-	}
-}
-
-func (c *check) certificates() error {
-	mass := massSeen{}
-	err := eachRecord(c.rd, certificates, func(cert Certificate) error {
-		c.report.Certificates++
-		mass.count(cert)
-		if len(cert.Changes) > 0 && statusAfter(cert.Changes) != cert.Status {
-			c.problem("certificate %s is %s, its changes lead to %s", cert.Number, cert.Status, statusAfter(cert.Changes))
-		}
-		if err := c.versions(cert); err != nil {
-			return err
-		}
-		if cert.Origin == OriginImported && (cert.Entitlement != nil || cert.Import == "" || cert.Batch != "") {
-			c.problem("certificate %s is imported and says that it was entitled, issued here, or brought by no import", cert.Number)
-		}
-		if cert.Origin != OriginHere {
-			return nil
-		}
-		return c.lawful(cert)
+		return c.side(len(page), func(i int, c *check) error { return c.certificate(page[i], own[i]) })
 	})
 	if err != nil {
+		return err
+	}
+	if err := vs.end(); err != nil {
 		return err
 	}
 	return c.massChanges(mass)
 }
 
-// versions: 1 to cert.Versions are there and none above but one that a reissue
-// has begun, each with its bits.
-func (c *check) versions(cert Certificate) error {
-	rng := kv.Prefix(kv.Key(cert.Number))
-	rng.Limit = kv.MaxScan
-	vs, _, err := versions.Scan(c.rd, rng)
+func (c *check) certificate(cert Certificate, vs []Version) error {
+	if len(cert.Changes) > 0 && statusAfter(cert.Changes) != cert.Status {
+		c.problem("certificate %s is %s, its changes lead to %s", cert.Number, cert.Status, statusAfter(cert.Changes))
+	}
+	if err := c.massKinds(cert); err != nil {
+		return err
+	}
+	if err := c.versions(cert, vs); err != nil {
+		return err
+	}
+	if cert.Origin == OriginImported && (cert.Entitlement != nil || cert.Import == "" || cert.Batch != "") {
+		c.problem("certificate %s is imported and says that it was entitled, issued here, or brought by no import", cert.Number)
+	}
+	if cert.Origin != OriginHere {
+		return nil
+	}
+	return c.lawful(cert, vs)
+}
+
+// versionJoin reads the versions beside the certificates, both in the order of
+// their numbers.
+type versionJoin struct {
+	c    *check
+	rng  kv.Range
+	page []Version // read and not given out
+	over bool
+}
+
+// of gives the versions of each certificate of a page. Pages come in order.
+func (j *versionJoin) of(page []Certificate) ([][]Version, error) {
+	out := make([][]Version, len(page))
+	for i, cert := range page {
+		for {
+			if len(j.page) == 0 {
+				if j.over {
+					break
+				}
+				if err := j.read(); err != nil {
+					return nil, err
+				}
+				continue
+			}
+			v := j.page[0]
+			if v.Number > cert.Number {
+				break
+			}
+			j.page = j.page[1:]
+			if v.Number < cert.Number {
+				j.stray(v)
+				continue
+			}
+			out[i] = append(out[i], v)
+		}
+		if n := len(out[i]); n == cert.Versions+1 && !out[i][n-1].Signed {
+			out[i] = out[i][:n-1] // begun by a reissue that has not ended
+		}
+	}
+	return out, nil
+}
+
+func (j *versionJoin) stray(v Version) {
+	j.c.problem("version %s/%d is of no certificate", v.Number, v.N)
+}
+
+func (j *versionJoin) read() error {
+	entries, err := j.c.base.Scan(versions.Table, j.rng)
 	if err != nil {
 		return err
 	}
-	if n := len(vs); n == cert.Versions+1 && !vs[n-1].Signed {
-		vs = vs[:n-1] // begun by a reissue that has not ended
+	if j.over = len(entries) < j.rng.Limit; len(entries) > 0 {
+		j.rng = j.rng.After(entries[len(entries)-1].Key)
 	}
-	c.report.Versions += len(vs)
+	j.page, err = decodeAll(j.c, versions, entries)
+	return err
+}
+
+// end reports the versions behind the last certificate.
+func (j *versionJoin) end() error {
+	for {
+		for _, v := range j.page {
+			j.stray(v)
+		}
+		if j.page = nil; j.over {
+			return nil
+		}
+		if err := j.read(); err != nil {
+			return err
+		}
+	}
+}
+
+// versions: 1 to cert.Versions are there and none above but one that a reissue
+// has begun, each with its bits.
+func (c *check) versions(cert Certificate, vs []Version) error {
 	if len(vs) != cert.Versions {
 		c.problem("certificate %s says it has %d versions and has %d", cert.Number, cert.Versions, len(vs))
 	}
+	purposes := credentials.StatusPurposes()
+	var keys [][]byte
 	for i, v := range vs {
 		if v.N != i+1 {
 			c.problem("certificate %s: version %d stands in place of %d", cert.Number, v.N, i+1)
@@ -186,15 +231,24 @@ func (c *check) versions(cert Certificate) error {
 		if v.Handle == "" {
 			continue
 		}
-		for purpose, want := range statusBits(cert, v.N) {
-			list, index := int(v.Status/credentials.StatusListBits), int(v.Status%credentials.StatusListBits)
-			bit, err := c.rd.Get(tableStatusBits, statusKey(purpose, list, index))
-			if err != nil {
-				return err
+		for _, purpose := range purposes {
+			keys = append(keys, statusKey(purpose, int(v.Status/credentials.StatusListBits), int(v.Status%credentials.StatusListBits)))
+		}
+	}
+	bits, err := c.rd.GetMany(tableStatusBits, keys)
+	if err != nil {
+		return err
+	}
+	for _, v := range vs {
+		if v.Handle == "" {
+			continue
+		}
+		want := statusBits(cert, v.N)
+		for _, purpose := range purposes {
+			if set := bits[0] != nil; set != want[purpose] {
+				c.problem("certificate %s version %d: its %s bit is %t and should be %t", cert.Number, v.N, purpose, set, want[purpose])
 			}
-			if (bit != nil) != want {
-				c.problem("certificate %s version %d: its %s bit is %t and should be %t", cert.Number, v.N, purpose, bit != nil, want)
-			}
+			bits = bits[1:]
 		}
 	}
 	return nil
@@ -202,12 +256,10 @@ func (c *check) versions(cert Certificate) error {
 
 // strayBits: every set bit belongs to a version.
 func (c *check) strayBits() error {
-	for rng := (kv.Range{Limit: pageMax}); ; {
-		entries, err := c.rd.Scan(tableStatusBits, rng)
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
+	return c.eachEntry(tableStatusBits, pageMax, func(page []kv.Entry) error {
+		var places []string
+		var keys [][]byte
+		for _, e := range page {
 			parts, err := kv.ParseKey(e.Key)
 			if err != nil || len(parts) != 3 {
 				c.problem("status bit %x has no key of purpose, list, index", e.Key)
@@ -215,23 +267,25 @@ func (c *check) strayBits() error {
 			}
 			list, ok1 := parts[1].(uint64)
 			index, ok2 := parts[2].(uint64)
-			_, known, err := versions.Lookup(c.rd, indexVersionsByStatusIndex, kv.Key(list*credentials.StatusListBits+index))
-			if err != nil {
-				return err
-			}
-			if !ok1 || !ok2 || !known {
+			if !ok1 || !ok2 {
 				c.problem("status bit %v belongs to no version", parts)
+				continue
+			}
+			places, keys = append(places, fmt.Sprint(parts)), append(keys, kv.Key(list*credentials.StatusListBits+index))
+		}
+		// That an entry of the index points to a version is for indexes.
+		found, err := c.base.GetMany(indexVersionsByStatusIndex, keys)
+		for i := range found {
+			if found[i] == nil {
+				c.problem("status bit %v belongs to no version", places[i])
 			}
 		}
-		if len(entries) < rng.Limit {
-			return nil
-		}
-		rng.From = append(entries[len(entries)-1].Key, 0)
-	}
+		return err
+	})
 }
 
 // lawful is invariant 2 for one certificate issued here.
-func (c *check) lawful(cert Certificate) error {
+func (c *check) lawful(cert Certificate, vs []Version) error {
 	b, ok, err := batches.Get(c.rd, kv.Key(cert.Batch))
 	if err != nil {
 		return err
@@ -251,12 +305,8 @@ func (c *check) lawful(cert Certificate) error {
 		c.problem("certificate %s: its session %s was not planned, held, publicised and issued", cert.Number, cert.Session)
 		return nil
 	}
-	v, ok, err := versions.Get(c.rd, versionKey(cert.Number, 1))
-	if err != nil {
-		return err
-	}
 	switch {
-	case !ok || !v.Signed:
+	case len(vs) == 0 || vs[0].N != 1 || !vs[0].Signed:
 		c.problem("certificate %s is public and not signed", cert.Number)
 	case standards.DateOf(s.Planned) >= s.ExamDate:
 		c.problem("certificate %s: session %s was planned on %s, not before its exam on %s", cert.Number, s.ID, standards.DateOf(s.Planned), s.ExamDate)
@@ -383,34 +433,26 @@ func (c *check) entitled(cert Certificate, s Session, published time.Time) error
 	return nil
 }
 
-// sealed opens every sealed block.
+// sealed opens every sealed block. Pages are small: a photo is a hundred kilobytes.
 func (c *check) sealed() error {
-	for rng := (kv.Range{Limit: pageMax}); ; {
-		entries, err := c.rd.Scan(tableSealed, rng)
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			place, err := parseSealedPlace(e.Key)
+	return c.eachEntry(tableSealed, sealedPage, func(page []kv.Entry) error {
+		return c.side(len(page), func(i int, c *check) error {
+			place, err := parseSealedPlace(page[i].Key)
 			if err != nil {
 				c.problem("sealed block: %v", err)
-				continue
+				return nil
 			}
-			plain, err := c.r.vault.openBytes(place, e.Value)
+			plain, err := c.r.vault.openBytes(place, page[i].Value)
 			if err != nil {
 				c.problem("%v", err)
-				continue
+				return nil
 			}
-			if err := c.paperPhoto(place, plain); err != nil {
-				return err
-			}
-		}
-		if len(entries) < rng.Limit {
-			return nil
-		}
-		rng.From = append(entries[len(entries)-1].Key, 0)
-	}
+			return c.paperPhoto(place, plain)
+		})
+	})
 }
+
+const sealedPage = 100
 
 func parseSealedPlace(key []byte) (p sealedPlace, err error) {
 	parts, err := kv.ParseKey(key)
@@ -428,20 +470,31 @@ func parseSealedPlace(key []byte) (p sealedPlace, err error) {
 	return p, fmt.Errorf("key %x is not table, key, field", key)
 }
 
-func (c *check) log() error {
-	head, err := auditlog.ReadHead(c.rd)
-	if err != nil {
-		return err
-	}
-	c.report.Events = head.Size
-	return auditlog.Check(c.rd, c.say)
-}
-
 func (c *check) claims() error {
 	if err := checkLaws(c.rd, c.say); err != nil {
 		return err
 	}
-	n, err := c.r.checkClaims(c.rd, c.say)
-	c.report.Claims = n
-	return err
+	if err := c.r.checkPayouts(c.base, c.say); err != nil {
+		return err
+	}
+	return c.replayClaims()
+}
+
+// eachRecord runs fn on every record of a table, page by page.
+func eachRecord[V any](rd kv.Reader, table kv.Records[V], fn func(V) error) error {
+	for rng := (kv.Range{Limit: pageMax}); ; {
+		page, next, err := table.Scan(rd, rng)
+		if err != nil {
+			return err
+		}
+		for _, v := range page {
+			if err := fn(v); err != nil {
+				return err
+			}
+		}
+		if next == nil {
+			return nil
+		}
+		rng.From = next
+	}
 }

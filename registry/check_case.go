@@ -11,13 +11,14 @@ import (
 
 // cases is invariant 7.
 func (c *check) cases() error {
-	if err := eachRecord(c.rd, caseRecords, c.caseIsWhole); err != nil {
+	c.of(tableCases, tableDecisions, tablePublications, tableFilings)
+	if err := each(c, caseRecords, sealedPage, (*check).caseIsWhole); err != nil {
 		return err
 	}
-	if err := eachRecord(c.rd, decisions, c.decisionHasItsCase); err != nil {
+	if err := each(c, decisions, pageMax, (*check).decisionHasItsCase); err != nil {
 		return err
 	}
-	if err := eachRecord(c.rd, publications, func(p PublishedDecision) error {
+	if err := each(c, publications, pageMax, func(c *check, p PublishedDecision) error {
 		_, ok, err := decisions.Get(c.rd, kv.Key(p.Institution, p.Decision))
 		if !ok && err == nil {
 			c.problem("decision %s is public and not there", p.Decision)
@@ -26,7 +27,7 @@ func (c *check) cases() error {
 	}); err != nil {
 		return err
 	}
-	return eachRecord(c.rd, filings, c.filedWhileFree)
+	return each(c, filings, pageMax, (*check).filedWhileFree)
 }
 
 // caseIsWhole: its decisions are there, and what needed a notice had one and time

@@ -172,15 +172,21 @@ func (r *Registry) checkPayouts(rd kv.Reader, report func(string)) error {
 }
 
 func (r *Registry) checkPayoutLines(rd kv.Reader, p Payout, lines []PayoutEntry, report func(string)) error {
-	for _, l := range lines {
+	wrong := make([]bool, len(lines))
+	err := kv.Gather(rd, len(lines), func(i int, rd kv.Reader) error {
+		l := lines[i]
 		if l.Answer == nil || l.Answer.Step == 0 {
-			continue
+			return nil
 		}
 		c, ok, err := claims.Lookup(rd, indexClaimsByID, kv.Key(l.Answer.Claim))
-		if err != nil {
-			return err
-		}
-		if !ok || len(c.Steps) < l.Answer.Step || c.Steps[l.Answer.Step-1].Payout != p.ID || c.Steps[l.Answer.Step-1].Line != l.N || c.Payer != p.Payer {
+		wrong[i] = !ok || len(c.Steps) < l.Answer.Step || c.Steps[l.Answer.Step-1].Payout != p.ID || c.Steps[l.Answer.Step-1].Line != l.N || c.Payer != p.Payer
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i, l := range lines {
+		if wrong[i] {
 			report("payout " + p.ID + " has a line that is no step of claim " + l.Answer.Claim)
 		}
 	}

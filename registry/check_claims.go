@@ -13,39 +13,36 @@ import (
 	"bajigong/standards"
 )
 
-// checkClaims proves invariant 3: it replays every person's claims in the order
+// replayClaims proves invariant 3: it replays every person's claims in the order
 // of the log, each against the ledger as it stood at its entry, and reports what
-// was allowed and should have been refused, or the other way round. It reads one
-// person's claims at a time and answers how many there are.
-func (r *Registry) checkClaims(rd kv.Reader, report func(string)) (int, error) {
-	n := 0
-	var person []Claim
-	flush := func() error {
-		if len(person) == 0 {
-			return nil
+// was allowed and should have been refused, or the other way round. The persons of
+// a page are replayed side by side.
+func (c *check) replayClaims() error {
+	c.of(tableClaims)
+	var last []Claim // of the person with whom a page ends
+	replayed := func(persons [][]Claim) error {
+		return c.side(len(persons), func(i int, c *check) error { return c.r.replayPerson(c.rd, persons[i], c.say) })
+	}
+	err := eachPage(c, claims, claimsAtOnce, func(page []Claim) error {
+		c.report.Claims += len(page)
+		var persons [][]Claim
+		for _, one := range page {
+			if len(last) > 0 && last[0].Person != one.Person {
+				persons, last = append(persons, last), nil
+			}
+			last = append(last, one)
 		}
-		err := r.replayPerson(rd, person, report)
-		person = nil
+		return replayed(persons)
+	})
+	if err != nil || len(last) == 0 {
 		return err
 	}
-	if err := r.checkPayouts(rd, report); err != nil {
-		return 0, err
-	}
-	err := eachRecord(rd, claims, func(c Claim) error {
-		n++
-		if len(person) > 0 && person[0].Person != c.Person {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-		person = append(person, c)
-		return nil
-	})
-	if err != nil {
-		return n, err
-	}
-	return n, flush()
+	return replayed([][]Claim{last})
 }
+
+// claimsAtOnce is how many claims are replayed at once: each with all that its
+// person has.
+const claimsAtOnce = 200
 
 func (r *Registry) replayPerson(rd kv.Reader, all []Claim, report func(string)) error {
 	whole, err := r.wholeOf(rd, all)

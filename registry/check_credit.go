@@ -12,39 +12,36 @@ import (
 // credit, so that a score read from sums is the score of the ledger on every
 // day; and it holds every yearly review against the ledger as it was then.
 func (c *check) credit() error {
-	seen := map[string]bool{}
-	if err := eachRecord(c.rd, institutions, func(inst evaluators.Institution) error {
-		seen[inst.ID] = true
-		return c.creditOf(inst)
-	}); err != nil {
+	c.of(tableInstitutions, tableCreditSums, tableCreditEvents, tableTaskEntries)
+	if err := each(c, institutions, creditPage, (*check).creditOf); err != nil {
 		return err
 	}
-	for _, orphan := range []func() error{
-		func() error {
-			return eachRecord(c.rd, creditSums, func(s credit.Sum) error { c.known(seen, "credit sum", s.Institution); return nil })
-		},
-		func() error {
-			return eachRecord(c.rd, creditEvents, func(e credit.Event) error { c.known(seen, "credit event", e.Institution); return nil })
-		},
-		func() error {
-			return eachRecord(c.rd, taskEntries, func(e credit.Entry) error { return c.taskEntry(seen, e) })
-		},
-	} {
-		if err := orphan(); err != nil {
-			return err
-		}
+	err := each(c, creditSums, pageMax, func(c *check, s credit.Sum) error { return c.known("credit sum", s.Institution) })
+	if err != nil {
+		return err
 	}
-	return nil
+	err = each(c, creditEvents, pageMax, func(c *check, e credit.Event) error { return c.known("credit event", e.Institution) })
+	if err != nil {
+		return err
+	}
+	return each(c, taskEntries, pageMax, (*check).taskEntry)
 }
 
-func (c *check) known(seen map[string]bool, what, institution string) {
-	if !seen[institution] {
+// creditPage is how many institutions are looked at at once: each with its ledger.
+const creditPage = 32
+
+func (c *check) known(what, institution string) error {
+	_, ok, err := institutions.Get(c.rd, kv.Key(institution))
+	if err == nil && !ok {
 		c.problem("%s of an institution %s that is not in the register", what, institution)
 	}
+	return err
 }
 
-func (c *check) taskEntry(seen map[string]bool, e credit.Entry) error {
-	c.known(seen, "task list entry", e.Institution)
+func (c *check) taskEntry(e credit.Entry) error {
+	if err := c.known("task list entry", e.Institution); err != nil {
+		return err
+	}
 	l, ok, err := taskLists.Get(c.rd, kv.Key(e.List))
 	switch {
 	case err != nil:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"bajigong/evaluators/figures"
 	"bajigong/internal/kv"
@@ -14,108 +15,251 @@ import (
 // certificates would, and compares it with what is kept.
 type figureCheck struct {
 	*check
-	expected *counting
-	due      map[dueEntry]bool
-	rows     map[string]int // last counted row of batches that are being counted
-	batches  map[string]bool
-	people   int // entries of figure_people that should be there
+	sums   *agreement
+	people int // entries of figure_people that should be there
+	absent int // of these, that are not
+	// wrong, when not nil, is told of facts that are not those of their person.
+	wrong func(key []byte) error
+	// sumsOnly leaves out the facts.
+	sumsOnly bool
 }
 
 // statistics: the kept figures are those of the ledger, but for what still waits
 // to be counted.
 func (c *check) statistics() error {
-	f := &figureCheck{check: c, expected: newFigurePage(), due: map[dueEntry]bool{}, rows: map[string]int{}, batches: map[string]bool{}}
-	if err := kv.Each(c.rd, tableFigureDue, kv.Range{}, f.waiting); err != nil {
+	c.of(indexCertificatesByPerson)
+	f := &figureCheck{check: c, sums: newAgreement(5)}
+	err := kv.Each(c.base, tableFigureDue, kv.Range{}, func(e kv.Entry) error {
+		if _, err := parseDue(e); err != nil {
+			f.problem("%v", err)
+		}
+		return nil
+	})
+	if err != nil {
 		return err
 	}
-	var person []Certificate
+	if err := f.all(); err != nil {
+		return err
+	}
+	kept, err := f.keptPeople()
+	if err != nil {
+		return err
+	}
+	if kept != f.people-f.absent {
+		f.problem("statistics: facts are kept of %d persons and years and should be of %d", kept, f.people-f.absent)
+	}
+	again := func() error { return (&figureCheck{check: c.quiet(), sums: f.sums, sumsOnly: true}).all() }
+	return c.settle(f.sums, again, func(id string, want, have []int64) {
+		table, key, _ := strings.Cut(id, "\x00")
+		f.problem("statistics: %s %s is %v and should be %v (issued, people, voided, cancelled, voided since)", table, keyText([]byte(key)), have, want)
+	})
+}
+
+func (f *figureCheck) keptPeople() (n int, err error) {
+	err = kv.Each(f.base, tableFigurePeople, kv.Range{}, func(kv.Entry) error { n++; return nil })
+	return n, err
+}
+
+// all adds up the ledger and what is kept.
+func (f *figureCheck) all() error {
+	var last []Certificate // of the person with whom a page ends
 	for rng := (kv.Range{Limit: pageMax}); ; {
-		page, next, err := certificates.ScanIndex(c.rd, indexCertificatesByPerson, rng)
+		entries, err := f.base.Scan(indexCertificatesByPerson, rng)
 		if err != nil {
 			return err
 		}
-		for _, one := range page {
-			if len(person) > 0 && person[0].Person != one.Person {
-				if err := f.person(person); err != nil {
-					return err
-				}
-				person = nil
-			}
-			person = append(person, one)
-		}
-		if next == nil {
-			break
-		}
-		rng.From = next
-	}
-	if len(person) > 0 {
-		if err := f.person(person); err != nil {
+		page, err := f.certificatesOf(entries)
+		if err != nil {
 			return err
 		}
+		var persons [][]Certificate
+		for _, one := range page {
+			if len(last) > 0 && last[0].Person != one.Person {
+				persons, last = append(persons, last), nil
+			}
+			last = append(last, one)
+		}
+		end := len(entries) < rng.Limit
+		if end && len(last) > 0 {
+			persons = append(persons, last)
+		}
+		if err := f.persons(persons); err != nil {
+			return err
+		}
+		f.done(len(entries))
+		if end {
+			return f.kept()
+		}
+		rng = rng.After(entries[len(entries)-1].Key)
 	}
-	return f.compare()
 }
 
-func (f *figureCheck) waiting(e kv.Entry) error {
-	one, err := parseDue(e)
+// certificatesOf reads the certificates of a page of the index, those that are there.
+func (f *figureCheck) certificatesOf(entries []kv.Entry) ([]Certificate, error) {
+	shares := slices.Collect(slices.Chunk(entries, checkShare))
+	read := make([][]Certificate, len(shares))
+	err := f.side(len(shares), func(i int, c *check) error {
+		keys := make([][]byte, len(shares[i]))
+		for n, e := range shares[i] {
+			keys[n] = e.Value
+		}
+		cs, ok, err := certificates.GetMany(c.rd, keys)
+		for n := range cs {
+			if ok[n] {
+				read[i] = append(read[i], cs[n])
+			}
+		}
+		return err
+	})
+	return slices.Concat(read...), err
+}
+
+// personFacts is what should be kept of a person and a year.
+type personFacts struct {
+	key   []byte
+	facts []figures.Fact
+}
+
+// persons counts some persons, each with all certificates.
+func (f *figureCheck) persons(all [][]Certificate) error {
+	counted := make([][]bool, len(all))   // whose turn has come
+	changes := make([][][]bool, len(all)) // changes that were counted
+	err := f.side(len(all), func(i int, c *check) (err error) {
+		counted[i], changes[i], err = c.turns(all[i])
+		return err
+	})
 	if err != nil {
-		f.problem("%v", err)
+		return err
+	}
+	page := newFigurePage()
+	var want []personFacts
+	for i, cs := range all {
+		had := map[int][]figures.Fact{}
+		for n, one := range cs {
+			for x, done := range changes[i][n] {
+				if !done {
+					continue
+				}
+				if err := page.change(one, x+1); err != nil {
+					return err
+				}
+			}
+			if counted[i][n] {
+				year := one.Issued.Year()
+				had[year] = page.tally.Issue(factOf(one), had[year])
+				page.issuer(one, year, figures.Count{Issued: 1})
+			}
+		}
+		for year, facts := range had {
+			want = append(want, personFacts{figurePerson(year, cs[0].Person), facts})
+		}
+	}
+	for table, counts := range page.kept() {
+		for key, n := range counts {
+			f.add(sideLedger, table, []byte(key), n)
+		}
+	}
+	f.people += len(want)
+	if f.sumsOnly {
 		return nil
 	}
-	f.due[one] = true
-	if one.kind == "batch" && len(e.Value) == 8 {
-		f.rows[one.id] = int(binary.BigEndian.Uint64(e.Value))
-	}
-	return nil
+	return f.facts(want)
 }
 
-// counted reports whether a certificate is public and its turn has come.
-func (f *figureCheck) counted(c Certificate) (bool, error) {
-	if c.Origin != OriginHere {
-		return !f.due[dueEntry{kind: "certificate", id: c.Number}], nil
-	}
-	published, known := f.batches[c.Batch]
-	if !known {
-		b, ok, err := batches.Get(f.rd, kv.Key(c.Batch))
-		if err != nil {
-			return false, err
+// turns says which certificates of a person are public and have been counted, and
+// which of their changes.
+func (c *check) turns(cs []Certificate) (counted []bool, changes [][]bool, err error) {
+	var keys [][]byte
+	for _, one := range cs {
+		if one.Origin != OriginHere {
+			keys = append(keys, dueCertificate(one.Number))
+		} else {
+			keys = append(keys, dueBatch(one.Batch))
 		}
-		published = ok && b.State == BatchPublished
-		f.batches[c.Batch] = published
+		for n := range one.Changes {
+			keys = append(keys, dueChange(one.Number, n+1))
+		}
 	}
-	row, waits := f.rows[c.Batch]
-	return published && (!waits || c.Row <= row), nil
+	due, err := c.rd.GetMany(tableFigureDue, keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, one := range cs {
+		waits := due[0]
+		due = due[1:]
+		ready := waits == nil
+		if one.Origin == OriginHere {
+			b, ok, err := batches.Get(c.rd, kv.Key(one.Batch))
+			if err != nil {
+				return nil, nil, err
+			}
+			row := 0
+			if len(waits) == 8 {
+				row = int(binary.BigEndian.Uint64(waits))
+			}
+			ready = ok && b.State == BatchPublished && (waits == nil || one.Row <= row)
+		}
+		counted = append(counted, ready)
+		own := make([]bool, len(one.Changes))
+		for n := range own {
+			own[n] = due[n] == nil
+		}
+		due = due[len(own):]
+		changes = append(changes, own)
+	}
+	return counted, changes, nil
 }
 
-func (f *figureCheck) person(cs []Certificate) error {
-	had := map[int][]figures.Fact{}
-	for _, c := range cs {
-		for n := range c.Changes {
-			if !f.due[dueEntry{kind: "change", id: c.Number, change: n + 1}] {
-				if err := f.expected.change(c, n+1); err != nil {
+// facts holds what is kept of persons against what should be.
+func (f *figureCheck) facts(want []personFacts) error {
+	keys := make([][]byte, len(want))
+	for i, one := range want {
+		keys[i] = one.key
+	}
+	values, err := f.base.GetMany(tableFigurePeople, keys)
+	for i, value := range values {
+		if value == nil {
+			f.absent++
+		}
+		var kept []figures.Fact
+		if value == nil || json.Unmarshal(value, &kept) != nil || !sameFacts(kept, want[i].facts) {
+			f.problem("statistics: the facts kept of one person in %v are %s and should be %v", yearOfFacts(keys[i]), value, want[i].facts)
+			if f.wrong != nil {
+				if err := f.wrong(keys[i]); err != nil {
 					return err
 				}
 			}
 		}
-		counted, err := f.counted(c)
-		if err != nil {
-			return err
-		}
-		if counted {
-			year := c.Issued.Year()
-			had[year] = f.expected.tally.Issue(factOf(c), had[year])
-			f.expected.issuer(c, year, figures.Count{Issued: 1})
-		}
 	}
-	for year, facts := range had {
-		f.people++
-		value, err := f.rd.Get(tableFigurePeople, figurePerson(year, cs[0].Person))
+	return err
+}
+
+func yearOfFacts(key []byte) any {
+	parts, err := kv.ParseKey(key)
+	if err != nil || len(parts) == 0 {
+		return "?"
+	}
+	return parts[0]
+}
+
+func (f *figureCheck) add(side int64, table kv.Table, key []byte, n figures.Count) {
+	f.sums.add(side, string(table)+"\x00"+string(key), int64(n.Issued), int64(n.People), int64(n.Voided), int64(n.Cancelled), int64(n.VoidedSince))
+}
+
+// kept adds up what is kept.
+func (f *figureCheck) kept() error {
+	for _, table := range []kv.Table{tableFigureCells, tableFigureSums, tableFigureIssuers} {
+		err := kv.Each(f.base, table, kv.Range{}, func(e kv.Entry) error {
+			got, err := parseCount(e.Value)
+			if err != nil {
+				f.problem("statistics: %s %s: %v", table, keyText(e.Key), err)
+				return nil
+			}
+			f.add(sideKept, table, e.Key, got)
+			return nil
+		})
 		if err != nil {
 			return err
-		}
-		var kept []figures.Fact
-		if value == nil || json.Unmarshal(value, &kept) != nil || !sameFacts(kept, facts) {
-			f.problem("statistics: the facts kept of one person in %d are %s and should be %v", year, value, facts)
 		}
 	}
 	return nil
@@ -123,33 +267,6 @@ func (f *figureCheck) person(cs []Certificate) error {
 
 func sameFacts(a, b []figures.Fact) bool {
 	return len(a) == len(b) && !slices.ContainsFunc(a, func(f figures.Fact) bool { return !slices.Contains(b, f) })
-}
-
-func (f *figureCheck) compare() error {
-	for table, expected := range f.expected.kept() {
-		err := kv.Each(f.rd, table, kv.Range{}, func(e kv.Entry) error {
-			got, err := parseCount(e.Value)
-			if err != nil {
-				f.problem("statistics: %s %s: %v", table, keyText(e.Key), err)
-			} else if want := expected[string(e.Key)]; got != want {
-				f.problem("statistics: %s %s is %+v and should be %+v", table, keyText(e.Key), got, want)
-			}
-			delete(expected, string(e.Key))
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		for key, want := range expected {
-			f.problem("statistics: %s %s is missing and should be %+v", table, keyText([]byte(key)), want)
-		}
-	}
-	kept := 0
-	err := kv.Each(f.rd, tableFigurePeople, kv.Range{}, func(kv.Entry) error { kept++; return nil })
-	if err == nil && kept != f.people {
-		f.problem("statistics: facts are kept of %d persons and years and should be of %d", kept, f.people)
-	}
-	return err
 }
 
 func keyText(key []byte) string {

@@ -1,50 +1,55 @@
 package registry
 
-// massSeen counts, for each mass change, the certificates that say they were
-// changed by it, and given back.
-type massSeen map[string]massSum
+import (
+	"bajigong/internal/kv"
+)
 
-type massSum struct {
-	changed, restored int
-	kinds             map[ChangeKind]bool
+// ledgerMass counts, for each mass change, the certificates of a page that say they
+// were changed by it, and given back.
+func ledgerMass(s *agreement, page []Certificate) {
+	for _, cert := range page {
+		for _, change := range cert.Changes {
+			switch {
+			case change.Mass == "":
+			case change.Kind == ChangeUndo:
+				s.add(sideLedger, change.Mass, 0, 1)
+			default:
+				s.add(sideLedger, change.Mass, 1, 0)
+			}
+		}
+	}
 }
 
-func (m massSeen) count(cert Certificate) {
+// massKinds: a certificate was changed by a mass change only as that one says.
+func (c *check) massKinds(cert Certificate) error {
 	for _, change := range cert.Changes {
 		if change.Mass == "" {
 			continue
 		}
-		sum := m[change.Mass]
-		if sum.kinds == nil {
-			sum.kinds = map[ChangeKind]bool{}
+		m, ok, err := massChanges.Get(c.rd, kv.Key(change.Mass))
+		switch {
+		case err != nil:
+			return err
+		case !ok:
+			c.problem("certificate %s says that it was changed by mass change %s, which is not there", cert.Number, change.Mass)
+		case change.Kind != ChangeUndo && change.Kind != m.Kind:
+			c.problem("mass change %s is to %s, and certificate %s says that it did %s", m.ID, m.Kind, cert.Number, change.Kind)
 		}
-		if change.Kind == ChangeUndo {
-			sum.restored++
-		} else {
-			sum.changed++
-			sum.kinds[change.Kind] = true
-		}
-		m[change.Mass] = sum
 	}
+	return nil
 }
 
 // massChanges holds every mass change against what its certificates say.
-func (c *check) massChanges(seen massSeen) error {
-	err := eachRecord(c.rd, massChanges, func(m MassChange) error {
-		sum := seen[m.ID]
-		delete(seen, m.ID)
+func (c *check) massChanges(s *agreement) error {
+	kept := func(m MassChange) {
 		restored := 0
 		if m.Undo != nil {
 			restored = m.Undo.Restored
 		}
-		if sum.changed != m.Changed || sum.restored != restored {
-			c.problem("mass change %s says it changed %d certificates and gave back %d; %d and %d say so", m.ID, m.Changed, restored, sum.changed, sum.restored)
-		}
-		for kind := range sum.kinds {
-			if kind != m.Kind {
-				c.problem("mass change %s is to %s, and a certificate says that it did %s", m.ID, m.Kind, kind)
-			}
-		}
+		s.add(sideKept, m.ID, int64(m.Changed), int64(restored))
+	}
+	err := eachRecord(c.base, massChanges, func(m MassChange) error {
+		kept(m)
 		if m.ApprovedBy != "" && m.ApprovedBy == m.By {
 			c.problem("mass change %s was approved by the account that proposed it", m.ID)
 		}
@@ -53,8 +58,20 @@ func (c *check) massChanges(seen massSeen) error {
 		}
 		return nil
 	})
-	for id := range seen {
-		c.problem("certificates say that they were changed by mass change %s, which is not there", id)
+	if err != nil {
+		return err
 	}
-	return err
+	again := func() error {
+		if err := scanAll(c, certificates, func(page []Certificate) { ledgerMass(s, page) }); err != nil {
+			return err
+		}
+		return scanAll(c, massChanges, func(page []MassChange) {
+			for _, m := range page {
+				kept(m)
+			}
+		})
+	}
+	return c.settle(s, again, func(id string, want, have []int64) {
+		c.problem("mass change %s says it changed %d certificates and gave back %d; %d and %d say so", id, have[0], have[1], want[0], want[1])
+	})
 }

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"fmt"
+	"strings"
 
 	"bajigong/internal/kv"
 	"bajigong/registry/uploads"
@@ -10,14 +11,50 @@ import (
 
 // national is invariant 11. It reads one report and its certificates at a time.
 func (c *check) national() error {
-	if err := eachRecord(c.rd, nationalUploads, c.nationalUpload); err != nil {
+	c.of(tableNationalUploads, tableNationalRows, tableBatches)
+	// One report with its certificates at a time.
+	if err := eachPage(c, nationalUploads, sealedPage, func(page []NationalUpload) error {
+		for _, u := range page {
+			if err := c.nationalUpload(u); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
 		return err
 	}
-	apart := map[string]int{} // certificates with a row of their own, by batch and report
-	if err := eachRecord(c.rd, nationalRows, func(row nationalRow) error { return c.nationalRow(row, apart) }); err != nil {
+	err := each(c, batches, pageMax, func(c *check, b Batch) error { return c.nationalParts(b) })
+	if err != nil {
 		return err
 	}
-	return eachRecord(c.rd, batches, func(b Batch) error { return c.nationalParts(b, apart) })
+	return c.compare(1, (*check).nationalApart, func(id string, want, have []int64) {
+		batch, upload, _ := strings.Cut(id, " ")
+		c.problem("batch %s: %d certificates of report %s stand apart, it says %d", batch, want[0], upload, have[0])
+	})
+}
+
+// nationalApart adds up the certificates with a row of their own, by batch and report.
+func (c *check) nationalApart(s *agreement) error {
+	err := eachPage(c, nationalRows, pageMax, func(page []nationalRow) error {
+		of := make([]string, len(page))
+		err := c.side(len(page), func(i int, c *check) (err error) { of[i], err = c.nationalRow(page[i]); return err })
+		for _, id := range of {
+			if id != "" {
+				s.add(sideLedger, id, 1)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return scanAll(c, batches, func(page []Batch) {
+		for _, b := range page {
+			for _, part := range b.National {
+				s.add(sideKept, b.ID+" "+part.Upload, int64(part.Apart))
+			}
+		}
+	})
 }
 
 func (c *check) nationalUpload(u NationalUpload) error {
@@ -85,21 +122,22 @@ func (card nationalCard) after(u NationalUpload, returned bool) string {
 	return ""
 }
 
-func (c *check) nationalRow(row nationalRow, apart map[string]int) error {
+// nationalRow answers the batch and report that a row stands apart from.
+func (c *check) nationalRow(row nationalRow) (of string, err error) {
 	cert, ok, err := certificates.Get(c.rd, kv.Key(row.Number))
 	if err != nil {
-		return err
+		return "", err
 	}
 	b, there, err := batches.Get(c.rd, kv.Key(row.Batch))
 	if err != nil {
-		return err
+		return "", err
 	}
 	part, covered := uploads.PartOf(b.National, row.BatchRow)
 	if !ok || !there || !covered || cert.Batch != row.Batch || cert.Row != row.BatchRow || cert.Institution != row.Institution {
 		c.problem("certificate %s stands apart in the national query, and is in no report of its batch", row.Number)
-		return nil
+		return "", nil
 	}
-	apart[row.Batch+" "+part.Upload]++
+	of = row.Batch + " " + part.Upload
 	if row.Waits() == uploads.New && cert.Status != CertificateValid {
 		c.problem("certificate %s is %s and waits to be reported as new", row.Number, cert.Status)
 	}
@@ -109,18 +147,18 @@ func (c *check) nationalRow(row nationalRow, apart map[string]int) error {
 		}
 		u, ok, err := nationalUploads.Get(c.rd, kv.Key(id))
 		if err != nil {
-			return err
+			return "", err
 		}
 		if !ok || u.Institution != row.Institution || id == row.Change && !u.State.Open() {
 			c.problem("certificate %s names report %s, which does not have it", row.Number, id)
 		}
 	}
-	return nil
+	return of, nil
 }
 
 // nationalParts: the parts of a batch do not overlap, lie within it, and stand where
 // their reports stand.
-func (c *check) nationalParts(b Batch, apart map[string]int) error {
+func (c *check) nationalParts(b Batch) error {
 	last := 0
 	for _, row := range sortedParts(b.National) {
 		u, ok, err := nationalUploads.Get(c.rd, kv.Key(row.Upload))
@@ -137,9 +175,6 @@ func (c *check) nationalParts(b Batch, apart map[string]int) error {
 		}
 		if !ok || u.Batch != b.ID || u.From != row.From || u.To != row.To || state != row.State || since != row.Since || row.From <= last || row.To < row.From || row.To > b.SignedRow {
 			c.problem("batch %s: its rows %d to %d do not agree with report %s", b.ID, row.From, row.To, row.Upload)
-		}
-		if n := apart[b.ID+" "+row.Upload]; n != row.Apart {
-			c.problem("batch %s: %d certificates of report %s stand apart, it says %d", b.ID, n, row.Upload, row.Apart)
 		}
 		last = row.To
 	}

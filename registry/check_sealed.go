@@ -10,13 +10,14 @@ import (
 // sealedRecords: what a record says stands sealed beside it is there, and photos
 // are the ones recorded. That the blocks which are there open is said by sealed.
 func (c *check) sealedRecords() error {
-	err := eachRecord(c.rd, sessionPhotos, func(p SessionPhoto) error {
+	c.of(tableSessionPhotos, tableHandouts, tableNationalUploads)
+	err := each(c, sessionPhotos, sealedPage, func(c *check, p SessionPhoto) error {
 		return c.photo("a photo of session "+p.Session, sealedSessionPhoto(p.Session, p.Person), p.SHA256)
 	})
 	if err != nil {
 		return err
 	}
-	err = eachRecord(c.rd, handouts, func(h Handout) error {
+	err = each(c, handouts, pageMax, func(c *check, h Handout) error {
 		if !h.Proxy {
 			return nil
 		}
@@ -25,7 +26,7 @@ func (c *check) sealedRecords() error {
 	if err != nil {
 		return err
 	}
-	return eachRecord(c.rd, nationalUploads, func(u NationalUpload) error {
+	return each(c, nationalUploads, pageMax, func(c *check, u NationalUpload) error {
 		if u.Receipt == nil || u.Receipt.Returned == 0 {
 			return nil
 		}

@@ -80,28 +80,22 @@ func (c *check) statusList(p statusPlace, committed time.Time) error {
 // answers the bits as of the published version and of the present.
 func (c *check) replay(p statusPlace, head publishedStatus, version uint64) (then, now []byte, err error) {
 	rng := kv.Prefix(p.key())
-	bases, err := c.bases(p)
-	if err != nil {
-		return nil, nil, err
-	}
+	bases := baseJoin{c: c, p: p, rng: kv.Prefix(p.key())}
+	bases.rng.Limit = 16 // 16 KiB each
 	var seen statusReplay
 	seen.bits = make([]byte, statusBytes)
-	atBase := func() {
-		if want, ok := bases[seen.at]; ok {
-			delete(bases, seen.at)
-			if !bytes.Equal(want, seen.bits) {
-				c.problem("status list %s: the base of version %d is not what its history leads to", p.name(), seen.at.version)
-			}
-		}
-	}
-	err = kv.Each(c.rd, tableStatusHistory, rng, func(e kv.Entry) error {
+	atBase := func() error { return bases.at(seen) }
+	err = kv.Each(c.base, tableStatusHistory, rng, func(e kv.Entry) error {
+		c.done(1)
 		at, _, err := parseStatusKey(e.Key, 5)
 		if err != nil {
 			c.problem("%v", err)
 			return nil
 		}
 		if at != seen.at {
-			atBase()
+			if err := atBase(); err != nil {
+				return err
+			}
 			if at.version < seen.at.version || at.version > version {
 				c.problem("status list %s: version %d of its history comes after %d and before %d", p.name(), at.version, seen.at.version, version)
 			}
@@ -123,9 +117,11 @@ func (c *check) replay(p statusPlace, head publishedStatus, version uint64) (the
 	if err != nil {
 		return nil, nil, err
 	}
-	atBase()
-	for at := range bases {
-		c.problem("status list %s has a base of version %d, which its history does not have", p.name(), at.version)
+	if err := atBase(); err != nil {
+		return nil, nil, err
+	}
+	if err := bases.end(); err != nil {
+		return nil, nil, err
 	}
 	if then == nil {
 		then = seen.bits
@@ -133,20 +129,72 @@ func (c *check) replay(p statusPlace, head publishedStatus, version uint64) (the
 	return then, seen.bits, nil
 }
 
-func (c *check) bases(p statusPlace) (map[statusMoment][]byte, error) {
-	out := map[statusMoment][]byte{}
-	rng := kv.Prefix(p.key())
-	rng.Limit = 100 // 16 KiB each
-	err := kv.Each(c.rd, tableStatusBases, rng, func(e kv.Entry) error {
-		at, _, err := parseStatusKey(e.Key, 4)
-		if err != nil {
-			c.problem("%v", err)
-			return nil
+// baseJoin reads the bases of a list beside its history, both in order of time and
+// version.
+type baseJoin struct {
+	c    *check
+	p    statusPlace
+	rng  kv.Range
+	page []kv.Entry
+	over bool
+}
+
+// next is the first base that was not taken, nil behind the last.
+func (j *baseJoin) next() (*kv.Entry, statusMoment, error) {
+	for {
+		if len(j.page) == 0 {
+			if j.over {
+				return nil, statusMoment{}, nil
+			}
+			page, err := j.c.base.Scan(tableStatusBases, j.rng)
+			if err != nil {
+				return nil, statusMoment{}, err
+			}
+			if j.page, j.over = page, len(page) < j.rng.Limit; len(page) > 0 {
+				j.rng = j.rng.After(page[len(page)-1].Key)
+			}
+			continue
 		}
-		out[at] = e.Value
-		return nil
-	})
-	return out, err
+		at, _, err := parseStatusKey(j.page[0].Key, 4)
+		if err != nil {
+			j.c.problem("%v", err)
+			j.page = j.page[1:]
+			continue
+		}
+		return &j.page[0], at, nil
+	}
+}
+
+// at compares the base of the moment that a replay stands at, if there is one, and
+// reports those before it that no moment had.
+func (j *baseJoin) at(seen statusReplay) error {
+	for {
+		e, at, err := j.next()
+		if err != nil || e == nil || at.time > seen.at.time || at.time == seen.at.time && at.version > seen.at.version {
+			return err
+		}
+		j.page = j.page[1:]
+		if at != seen.at {
+			j.stray(at)
+		} else if !bytes.Equal(e.Value, seen.bits) {
+			j.c.problem("status list %s: the base of version %d is not what its history leads to", j.p.name(), at.version)
+		}
+	}
+}
+
+func (j *baseJoin) end() error {
+	for {
+		e, at, err := j.next()
+		if err != nil || e == nil {
+			return err
+		}
+		j.page = j.page[1:]
+		j.stray(at)
+	}
+}
+
+func (j *baseJoin) stray(at statusMoment) {
+	j.c.problem("status list %s has a base of version %d, which its history does not have", j.p.name(), at.version)
 }
 
 // statusText opens a published text as a verifier does, and compares it with what
@@ -183,7 +231,7 @@ func differ(a, b []byte) (n int) {
 // presentBits compares the bits that stand now with those of the history.
 func (c *check) presentBits(p statusPlace, now []byte) error {
 	stand := make([]byte, statusBytes)
-	err := kv.Each(c.rd, tableStatusBits, kv.Prefix(p.key()), func(e kv.Entry) error {
+	err := kv.Each(c.base, tableStatusBits, kv.Prefix(p.key()), func(e kv.Entry) error {
 		parts, err := kv.ParseKey(e.Key)
 		if err != nil || len(parts) != 3 {
 			return nil // strayBits says so

@@ -19,7 +19,8 @@ import (
 // of the file, and its signed decision says what it says; runs whose answers were
 // erased have none.
 func (c *check) claimBatches() error {
-	return eachRecord(c.rd, claimBatches, func(b ClaimBatch) error {
+	c.of(tableClaimBatches)
+	return each(c, claimBatches, claimBatchesAtOnce, func(c *check, b ClaimBatch) error {
 		if err := c.signedBatch(b); err != nil {
 			c.problem("check run %s: its signed decision does not say what it says: %v", b.ID, err)
 		}
@@ -29,6 +30,9 @@ func (c *check) claimBatches() error {
 		return c.batchPages(b)
 	})
 }
+
+// claimBatchesAtOnce is how many runs are looked at at once, a page of each.
+const claimBatchesAtOnce = 16
 
 // batchPages adds the pages of a run up.
 func (c *check) batchPages(b ClaimBatch) error {

@@ -48,7 +48,7 @@ func payoutClaimKeys(c Claim) (out [][]byte) {
 // claimsInFull gives the claims of a store of the first release their place in the
 // lists that came after it.
 func claimsInFull(tx kv.Tx, cursor []byte) (next []byte, done bool, err error) {
-	next, err = claims.Reindex(tx, kv.Range{From: cursor, Limit: bulkPage})
+	next, err = claims.Reindex(tx, kv.Range{From: cursor, Limit: migrationPage})
 	return next, next == nil, err
 }
 

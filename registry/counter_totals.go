@@ -154,7 +154,7 @@ func (y claimTally) put(tx kv.Tx) error {
 // claimsCounted counts the claims of a store that did not count them, and names the
 // institutions of their certificates.
 func claimsCounted(tx kv.Tx, cursor []byte) (next []byte, done bool, err error) {
-	page, next, err := claims.Scan(tx, kv.Range{From: cursor, Limit: bulkPage})
+	page, next, err := claims.Scan(tx, kv.Range{From: cursor, Limit: migrationPage})
 	if err != nil || len(page) == 0 {
 		return nil, true, err
 	}
@@ -179,30 +179,67 @@ func claimsCounted(tx kv.Tx, cursor []byte) (next []byte, done bool, err error) 
 	return next, next == nil, claims.PutMany(tx, page)
 }
 
-// checkClaimTotals recounts all claims and holds the totals against them.
-func checkClaimTotals(rd kv.Reader, report func(string)) error {
-	want := claimTally{}
-	err := eachRecord(rd, claims, func(c Claim) error {
-		want.add(1, c.total())
+// claimTotals recounts all claims and holds the totals against them.
+func (c *check) claimTotals() error {
+	c.of(tableClaims)
+	return c.compare(claimTotalFigures, (*check).addClaimTotals, func(id string, want, have []int64) {
+		t := claimTotalAt(id)
+		c.problem("the totals of region %s, policy %s, payer %s in %d are not those of its claims: %v instead of %v", t.Region, t.Policy, t.Payer, t.Year, have, want)
+	})
+}
+
+func (c *check) addClaimTotals(s *agreement) error {
+	err := eachPage(c, claims, pageMax, func(page []Claim) error {
+		tally := claimTally{}
+		for _, one := range page {
+			tally.add(1, one.total())
+		}
+		for key, t := range tally {
+			s.add(sideLedger, key, t.figures()...)
+		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	err = eachRecord(rd, claimTotals, func(t ClaimTotal) error {
-		key := string(claimTotals.Key(t))
-		if sum := want[key]; sum != t && !(t.none() && sum == ClaimTotal{}) {
-			report("the totals of region " + t.Region + ", policy " + t.Policy + ", payer " + t.Payer + " are not those of its claims")
+	return scanAll(c, claimTotals, func(page []ClaimTotal) {
+		for _, t := range page {
+			s.add(sideKept, string(claimTotals.Key(t)), t.figures()...)
 		}
-		delete(want, key)
-		return nil
 	})
-	for _, t := range want {
-		if !t.none() {
-			report("the claims of region " + t.Region + ", policy " + t.Policy + ", payer " + t.Payer + " are not counted")
-		}
+}
+
+const claimTotalFigures = 9
+
+// figures are what a total counts, in the order in which counting takes them.
+func (t ClaimTotal) figures() []int64 {
+	return []int64{int64(t.Reserved), int64(t.Imported), int64(t.Refused), int64(t.Confirmed), int64(t.Refunded), int64(t.Duplicate),
+		int64(t.Paid), int64(t.Returned), int64(t.Back)}
+}
+
+// claimTotalAt is an empty total at its place in the table.
+func claimTotalAt(key string) (t ClaimTotal) {
+	parts, err := kv.ParseKey([]byte(key))
+	if err != nil || len(parts) != 4 {
+		return t
 	}
-	return err
+	t.Region, _ = parts[0].(string)
+	t.Policy, _ = parts[1].(string)
+	year, _ := parts[2].(uint64)
+	t.Payer, _ = parts[3].(string)
+	t.Year = int(year)
+	return t
+}
+
+// counting is the total with other figures.
+func (t ClaimTotal) counting(n []int64) ClaimTotal {
+	for i, to := range []*int{&t.Reserved, &t.Imported, &t.Refused, &t.Confirmed, &t.Refunded, &t.Duplicate} {
+		*to = int(n[i])
+	}
+	for i, to := range []*policy.Fen{&t.Paid, &t.Returned, &t.Back} {
+		*to = policy.Fen(n[6+i])
+	}
+	return t
 }
 
 // ClaimTotalFilter narrows totals. Without a Payer the sums of the regions are

@@ -40,6 +40,7 @@ const (
 	BatchWasAborted      EventKind = "batch_aborted"
 	CertificateChanged   EventKind = "certificate_changed"
 	LogOriginStarted     EventKind = "log_origin_started"
+	IndexesRepaired      EventKind = "indexes_repaired" // what follows from the records was made anew
 	CertificateReissued  EventKind = "certificate_reissued"
 	CertificateElsewhere EventKind = "certificate_registered"
 	AppointmentProposed  EventKind = "appointment_proposed"

@@ -62,32 +62,71 @@ func (w wholePerson) at(index uint64) (claims []Claim, held []holding) {
 // what persons_merged says at every entry of the log is what the merges that stood
 // then lead to; collisions have come to their states by their steps.
 func (c *check) merges() error {
-	var all []Merge
-	err := eachRecord(c.rd, merges, func(m Merge) error {
+	c.of(tableMerges, tablePersonsMerged, tableCollisions)
+	err := each(c, merges, pageMax, func(c *check, m Merge) error {
 		c.mergeSteps(m)
 		if m.From != 0 {
-			all = append(all, m)
+			known, _, err := personsMerged.GetMany(c.rd, [][]byte{kv.Key(m.Survivor[:]), kv.Key(m.Loser[:])})
+			if err != nil {
+				return err
+			}
+			for _, one := range known {
+				if len(one.Groups) == 0 {
+					c.problem("merge %s is not known to one of its persons", m.ID)
+				}
+			}
 		}
 		return c.block("merge "+m.ID, sealedMerge(m.ID))
 	})
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(all, func(a, b Merge) int { return cmp.Compare(a.From, b.From) })
-	if err := eachRecord(c.rd, personsMerged, func(m personMerges) error { c.groups(m, all); return nil }); err != nil {
+	err = each(c, personsMerged, sealedPage, func(c *check, m personMerges) error {
+		all, err := mergesAround(c.rd, m)
+		if err == nil {
+			c.groups(m, all)
+		}
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	for _, m := range all {
-		for _, p := range []PersonID{m.Survivor, m.Loser} {
-			if _, there, err := personsMerged.Get(c.rd, kv.Key(p[:])); err != nil || !there {
-				if err != nil {
-					return err
-				}
-				c.problem("merge %s is not known to one of its persons", m.ID)
+	return each(c, collisions, sealedPage, (*check).collision)
+}
+
+// mergesAround are the merges that ever stood and are joined with a person through
+// persons, in the order of the log: no others decide with whom it is one. It has no
+// end but that of the merges themselves; a person has eight ids at most at a time.
+func mergesAround(rd kv.Reader, m personMerges) (all []Merge, err error) {
+	seen := map[PersonID]bool{}
+	found := map[string]bool{}
+	for look := m.ever(); len(look) > 0; {
+		p := look[0]
+		if look = look[1:]; seen[p] {
+			continue
+		}
+		seen[p] = true
+		own, _, err := merges.ScanIndex(rd, indexMergesByPerson, prefixOf(kv.Key(p[:]), kv.MaxScan))
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range own {
+			if one.From == 0 || found[one.ID] {
+				continue
 			}
+			found[one.ID] = true
+			all = append(all, one)
+			look = append(look, one.Survivor, one.Loser)
 		}
 	}
-	return eachRecord(c.rd, collisions, func(o Collision) error { return c.collision(o) })
+	slices.SortFunc(all, func(a, b Merge) int { return cmp.Compare(a.From, b.From) })
+	return all, nil
+}
+
+func prefixOf(key []byte, limit int) kv.Range {
+	rng := kv.Prefix(key)
+	rng.Limit = limit
+	return rng
 }
 
 func (c *check) mergeSteps(m Merge) {
@@ -122,30 +161,39 @@ func (c *check) mergeSteps(m Merge) {
 
 // groups holds what is recorded of one id against all merges.
 func (c *check) groups(m personMerges, all []Merge) {
-	var steps []uint64
-	for _, one := range all {
-		if steps = append(steps, one.From); one.Until != 0 {
-			steps = append(steps, one.Until)
-		}
-	}
-	slices.Sort(steps)
+	steps := mergeMoments(all)
 	for i, g := range m.Groups {
 		if !slices.Contains(steps, g.From) || i > 0 && g.From <= m.Groups[i-1].From {
 			c.problem("person %s has a group since entry %d, when no merge was made or undone", m.Person, g.From)
 		}
 	}
 	for _, at := range steps {
-		var standing []Merge
-		for _, one := range all {
-			if one.From <= at && (one.Until == 0 || one.Until > at) {
-				standing = append(standing, one)
-			}
-		}
-		want := groupWith(groupsOf(standing), m.Person)
+		want := groupWith(groupsOf(standingAt(all, at)), m.Person)
 		if got := m.at(at + 1); !slices.Equal(got, want) {
 			c.problem("person %s has %d ids after entry %d, the merges that stood make %d", m.Person, len(got), at, len(want))
 		}
 	}
+}
+
+// mergeMoments are the entries of the log at which merges began and ended, in order.
+func mergeMoments(all []Merge) (steps []uint64) {
+	for _, one := range all {
+		if steps = append(steps, one.From); one.Until != 0 {
+			steps = append(steps, one.Until)
+		}
+	}
+	slices.Sort(steps)
+	return steps
+}
+
+// standingAt are the merges that stood behind an entry of the log.
+func standingAt(all []Merge, at uint64) (standing []Merge) {
+	for _, one := range all {
+		if one.From <= at && (one.Until == 0 || one.Until > at) {
+			standing = append(standing, one)
+		}
+	}
+	return standing
 }
 
 func (c *check) collision(o Collision) error {

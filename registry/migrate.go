@@ -7,6 +7,10 @@ import (
 	"bajigong/internal/kv"
 )
 
+// migrationPage is how many records one page of a migration takes; a variable so that
+// a test can have many pages of few.
+var migrationPage = bulkPage
+
 // institutionsInFull gives a store of the first release what the parts that came
 // after it expect: the region of filings, index entries of filings, occupations
 // and results, sessions in draws, and certificates in the queue to be counted.
@@ -15,7 +19,7 @@ func institutionsInFull(tx kv.Tx, cursor []byte) (next []byte, done bool, err er
 	stages := []func(kv.Tx, kv.Range) ([]byte, error){
 		filingsInFull, occupations.Reindex, candidates.Reindex, sessionsInFull, batchesInFull, certificatesInFull,
 	}
-	at, rng := 0, kv.Range{Limit: bulkPage}
+	at, rng := 0, kv.Range{Limit: migrationPage}
 	if cursor != nil {
 		at, rng.From = int(cursor[0]), cursor[1:]
 	}
@@ -93,6 +97,6 @@ func certificatesInFull(tx kv.Tx, rng kv.Range) ([]byte, error) {
 // batchesToReport gives the batches of a store that knew no reports to the national
 // query their place among those that are to be reported.
 func batchesToReport(tx kv.Tx, cursor []byte) (next []byte, done bool, err error) {
-	next, err = batches.Reindex(tx, kv.Range{From: cursor, Limit: bulkPage})
+	next, err = batches.Reindex(tx, kv.Range{From: cursor, Limit: migrationPage})
 	return next, next == nil, err
 }

@@ -17,7 +17,7 @@ import (
 // One page of certificates, later of versions, a step; the cursor is 0 or 1 and
 // the key of the page.
 func statusHistories(tx kv.Tx, cursor []byte) (next []byte, done bool, err error) {
-	at, rng := byte(0), kv.Range{Limit: bulkPage}
+	at, rng := byte(0), kv.Range{Limit: migrationPage}
 	if cursor != nil {
 		at, rng.From = cursor[0], cursor[1:]
 	}

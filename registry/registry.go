@@ -130,6 +130,10 @@ func Migrations() []kv.Migration {
 		{Name: "hashes within tiles of the log", Step: auditlog.FillMiddles}}
 }
 
+// Outdated is closed once a newer version of the program has taken over the store:
+// nothing is answered any more, and the process should end.
+func (r *Registry) Outdated() <-chan struct{} { return r.db.Outdated() }
+
 // Config returns what the registry was made with.
 func (r *Registry) Config() Config { return r.cfg }
 

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"time"
 
@@ -607,31 +608,38 @@ func (c *check) reliance() error {
 	if err != nil {
 		return err
 	}
-	waiting := map[string]map[uint64]bool{}
-	if err := eachRecord(c.rd, relianceDues, func(d relianceDue) error {
-		for _, s := range d.Subjects {
-			if waiting[s.Certificate] == nil {
-				waiting[s.Certificate] = map[uint64]bool{}
+	c.of(tableRelianceDue, tableReliance, tableCertificates)
+	waiting := waitingChanges{seed: maphash.MakeSeed()}
+	if err := eachPage(c, relianceDues, sealedPage, func(page []relianceDue) error {
+		for _, d := range page {
+			for _, s := range d.Subjects {
+				waiting.hashes = append(waiting.hashes, waiting.hash(s.Certificate, d.LogIndex))
 			}
-			waiting[s.Certificate][d.LogIndex] = true
 		}
 		return nil
 	}); err != nil {
 		return err
 	}
+	slices.Sort(waiting.hashes)
 	if err := c.relianceFeeds(); err != nil {
 		return err
 	}
-	for rng := (kv.Range{Limit: pageMax}); ; {
-		page, next, err := certificates.Scan(c.rd, rng)
-		if err != nil {
-			return err
-		}
-		if err := c.relianceOf(page, since, waiting); err != nil || next == nil {
-			return err
-		}
-		rng.From = next
-	}
+	return eachPage(c, certificates, pageMax, func(page []Certificate) error { return c.relianceOf(page, since, waiting) })
+}
+
+// waitingChanges are the changes of certificates in the outbox, 8 bytes each.
+type waitingChanges struct {
+	seed   maphash.Seed
+	hashes []uint64 // in order
+}
+
+func (w waitingChanges) hash(certificate string, logIndex uint64) uint64 {
+	return maphash.Bytes(w.seed, kv.Key(certificate, logIndex))
+}
+
+func (w waitingChanges) has(certificate string, logIndex uint64) bool {
+	_, found := slices.BinarySearch(w.hashes, w.hash(certificate, logIndex))
+	return found
 }
 
 func (c *check) relianceFeeds() error {
@@ -646,25 +654,30 @@ func (c *check) relianceFeeds() error {
 		}
 		return err
 	}
-	err := eachRecord(c.rd, reliances, func(e RelianceEntry) error {
-		if e.Payer != payer {
-			if err := end(); err != nil {
-				return err
+	err := eachPage(c, reliances, pageMax, func(page []RelianceEntry) error {
+		for _, e := range page {
+			if e.Payer != payer {
+				if err := end(); err != nil {
+					return err
+				}
+				payer, last = e.Payer, 0
 			}
-			payer, last = e.Payer, 0
+			if e.Seq != last+1 {
+				c.problem("the feed of payer %s has entry %d after %d", e.Payer, e.Seq, last)
+			}
+			last = e.Seq
 		}
-		if e.Seq != last+1 {
-			c.problem("the feed of payer %s has entry %d after %d", e.Payer, e.Seq, last)
-		}
-		last = e.Seq
-		if e.Claim == "" {
-			return nil
-		}
-		claim, ok, err := claims.Lookup(c.rd, indexClaimsByID, kv.Key(e.Claim))
-		if err == nil && (!ok || claim.Payer != e.Payer || claim.LogIndex >= e.LogIndex) {
-			c.problem("entry %d of the feed of payer %s is about claim %s, which is not that payer's or is younger", e.Seq, e.Payer, e.Claim)
-		}
-		return err
+		return c.side(len(page), func(i int, c *check) error {
+			e := page[i]
+			if e.Claim == "" {
+				return nil
+			}
+			claim, ok, err := claims.Lookup(c.rd, indexClaimsByID, kv.Key(e.Claim))
+			if err == nil && (!ok || claim.Payer != e.Payer || claim.LogIndex >= e.LogIndex) {
+				c.problem("entry %d of the feed of payer %s is about claim %s, which is not that payer's or is younger", e.Seq, e.Payer, e.Claim)
+			}
+			return err
+		})
 	})
 	if err != nil {
 		return err
@@ -673,7 +686,7 @@ func (c *check) relianceFeeds() error {
 }
 
 // relianceOf holds a page of certificates against the feeds.
-func (c *check) relianceOf(page []Certificate, since uint64, waiting map[string]map[uint64]bool) error {
+func (c *check) relianceOf(page []Certificate, since uint64, waiting waitingChanges) error {
 	changed := map[string]Certificate{}
 	var numbers []string
 	for _, cert := range page {
@@ -686,12 +699,13 @@ func (c *check) relianceOf(page []Certificate, since uint64, waiting map[string]
 	if err != nil {
 		return err
 	}
-	for _, claim := range on {
+	return c.side(len(on), func(i int, c *check) error {
+		claim := on[i]
 		cert := changed[claim.Certificate]
 		for i, change := range cert.Changes {
 			d := relianceDue{What: relianceOfChange[change.Kind], At: change.Recorded, LogIndex: change.LogIndex, Effective: change.Effective}
 			want, concerned := d.entry(relianceSubject{Status: statusAfter(cert.Changes[:i+1])}, claim)
-			if change.LogIndex < since || waiting[cert.Number][change.LogIndex] {
+			if change.LogIndex < since || waiting.has(cert.Number, change.LogIndex) {
 				continue
 			}
 			got, there, err := reliances.Lookup(c.rd, indexRelianceByClaim, kv.Key(claim.ID, change.LogIndex))
@@ -705,8 +719,8 @@ func (c *check) relianceOf(page []Certificate, since uint64, waiting map[string]
 				c.problem("claim %s: entry %d of the feed of payer %s does not say what became of certificate %s by entry %d of the log", claim.ID, got.Seq, got.Payer, cert.Number, change.LogIndex)
 			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // relied is what a new version is to those who rely on the certificate.

@@ -122,6 +122,7 @@ import (
 //	webhook_deliveries       webhook, seq                     Delivery
 //	webhook_marks            payer                            when an entry was written for it, 8 bytes
 //	backups                  "backup"                         Backup, the newest
+//	repairs                  "current"                        repairRun: a repair that has not ended
 //	events, log_*            see registry/auditlog
 const (
 	tableAccounts         kv.Table = "accounts"
@@ -216,6 +217,7 @@ const (
 	tableDeliveries       kv.Table = "webhook_deliveries"
 	tableWebhookMarks     kv.Table = "webhook_marks"
 	tableBackups          kv.Table = "backups"
+	tableRepairs          kv.Table = "repairs"
 
 	// indexes: entry key → primary key
 	indexKeysByAccount             kv.Table = "api_keys_by_account"         // account, id
@@ -1327,3 +1329,11 @@ func counterRelianceSince() []byte { return kv.Key("reliance-since") }
 
 // sealedWebhook are the secrets of an endpoint.
 func sealedWebhook(id string) sealedPlace { return sealedPlace{tableWebhooks, kv.Key(id), "secrets"} }
+
+var (
+	repairRuns = kv.Records[repairRun]{
+		Table: tableRepairs,
+		Key:   func(repairRun) []byte { return repairKey },
+	}
+	repairKey = kv.Key("current")
+)

@@ -338,7 +338,8 @@ func (r *Registry) webhookDisabled(tx kv.Tx, w Webhook) error {
 // checkWebhooks: endpoints and deliveries agree with each other and with the feed,
 // and every endpoint that is not removed has its secrets sealed.
 func (c *check) webhooks() error {
-	err := eachRecord(c.rd, storedWebhooks, func(w Webhook) error {
+	c.of(tableWebhooks, tableDeliveries)
+	err := each(c, storedWebhooks, pageMax, func(c *check, w Webhook) error {
 		next, err := counter(c.rd, counterReliance(w.Payer), 1)
 		if err != nil {
 			return err
@@ -366,7 +367,7 @@ func (c *check) webhooks() error {
 	if err != nil {
 		return err
 	}
-	return eachRecord(c.rd, deliveries, func(d Delivery) error {
+	return each(c, deliveries, pageMax, func(c *check, d Delivery) error {
 		w, ok, err := storedWebhooks.Get(c.rd, kv.Key(d.Webhook))
 		if err != nil {
 			return err

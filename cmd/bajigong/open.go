@@ -74,10 +74,20 @@ func openDB(ctx context.Context, store string, mustExist bool, now func() time.T
 	if errors.Is(err, kv.ErrRestoring) {
 		err = halfRestoredStore(ctx, engine)
 	}
+	if errors.Is(err, kv.ErrSchema) {
+		return nil, errors.Join(otherVersion(err), engine.Close())
+	}
 	if err != nil {
 		return nil, errors.Join(err, engine.Close())
 	}
 	return db, nil
+}
+
+// otherVersion says that the store is for another version of the program. Starting
+// this one again does not help.
+func otherVersion(cause error) error {
+	return fail.New(fail.Conflict, "program_outdated", "the store was migrated by a newer version of the program, or by another one; this one must not touch it. Install that version (%v)", cause).
+		In("存储已由更新的（或另一）版本程序升级，本程序不得使用；请安装该版本").Because(cause)
 }
 
 // loadRules are the embedded rule files with those of the data directory.

@@ -16,6 +16,7 @@ type progress struct {
 	live  bool
 	what  string
 	begun bool
+	wrote bool
 	first int // done when it began: work of an earlier run says nothing of the rate
 	start time.Time
 	shown time.Time
@@ -41,7 +42,7 @@ func isTerminal(out io.Writer, env func(string) string) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// show says that done of total are done.
+// show says that done of total are done; total is 0 while it is not known.
 func (p *progress) show(done, total int) {
 	now := p.now()
 	if !p.begun {
@@ -51,13 +52,14 @@ func (p *progress) show(done, total int) {
 	if p.live {
 		every = 200 * time.Millisecond
 	}
-	if !p.shown.IsZero() && now.Sub(p.shown) < every && done < total {
+	if !p.shown.IsZero() && now.Sub(p.shown) < every && (done < total || total == 0) {
 		return
 	}
 	if !p.shown.IsZero() && done == p.done && total == p.total {
 		return
 	}
 	line := p.line(done, total, now.Sub(p.start))
+	p.wrote = true
 	p.shown, p.done, p.total = now, done, total
 	if p.live {
 		fmt.Fprintf(p.out, "\r\x1b[K%s", line)
@@ -74,7 +76,11 @@ func (p *progress) line(done, total int, took time.Duration) string {
 		full := min(width*done/total, width)
 		fmt.Fprintf(&s, " [%s%s]", strings.Repeat("#", full), strings.Repeat("-", width-full))
 	}
-	fmt.Fprintf(&s, " %d/%d", done, total)
+	if total > 0 {
+		fmt.Fprintf(&s, " %d/%d", done, total)
+	} else {
+		fmt.Fprintf(&s, " %d", done)
+	}
 	rate := 0.0
 	if took >= time.Second {
 		rate = float64(done-p.first) / took.Seconds()
@@ -91,7 +97,7 @@ func (p *progress) line(done, total int, took time.Duration) string {
 
 // end leaves the line as it is and goes to the next.
 func (p *progress) end() {
-	if p.live && p.begun {
+	if p.live && p.wrote {
 		fmt.Fprintln(p.out)
 	}
 }

@@ -32,7 +32,7 @@ func TestProgressOnATerminal(t *testing.T) {
 	p.show(12, 24)
 	p.show(24, 24)
 	p.end()
-	if want := "\r\x1b[Kx 0/0\r\x1b[Kx [########################] 24/24\n"; out.String() != want {
+	if want := "\r\x1b[Kx 0\r\x1b[Kx [########################] 24/24\n"; out.String() != want {
 		t.Errorf("%q", out.String())
 	}
 }

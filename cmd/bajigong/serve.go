@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"bajigong/internal/kv"
 	"bajigong/registry"
 	"bajigong/web"
 )
@@ -35,6 +36,9 @@ func serveCommand(w world) *cobra.Command {
 		Short: "运行服务 (serve pages and API)",
 		Long: `serve 打开数据目录中的登记系统并提供网页和接口。TLS 由前置的反向代理终结；
 --listen 默认只在本机监听。Ctrl-C 或 SIGTERM 会等在途请求完成后退出。
+新版本程序升级存储后，仍在运行的旧版本拒绝读写并以退出码 6 结束。
+(When a newer version migrates the store, an older one that still runs refuses to
+read or write it and ends with exit code 6.)
 
   bajigong serve --data /srv/bajigong --listen 127.0.0.1:8080
   bajigong serve --store postgres://…             (several processes over one database;
@@ -113,13 +117,21 @@ func serveOn(ctx context.Context, reg *registry.Registry, c web.Config, ln net.L
 	select {
 	case err = <-served:
 	case <-ctx.Done():
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
-		err = errors.Join(server.Shutdown(grace), <-served)
-		cancel()
+		err = shutDown(ctx, server, served)
+	case <-reg.Outdated():
+		c.Log.Error("a newer version of the program has taken over the store; this process ends. Start the newer version")
+		err = errors.Join(otherVersion(kv.ErrSchema), shutDown(ctx, server, served))
 	}
 	stop()
 	<-done
 	return err
+}
+
+// shutDown lets the requests under way finish.
+func shutDown(ctx context.Context, server *web.Server, served <-chan error) error {
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+	defer cancel()
+	return errors.Join(server.Shutdown(grace), <-served)
 }
 
 func background(ctx context.Context, reg *registry.Registry, log *slog.Logger) {

@@ -58,6 +58,8 @@ type DB struct {
 	number  uint64
 	durable uint64
 	row     int
+
+	outdated outdated
 }
 
 // Open prepares the store in e: it runs the migrations that are not done yet and
@@ -82,7 +84,7 @@ func Open(ctx context.Context, e Engine, opt Options, migrations []Migration) (*
 	if w, ok := e.(Watcher); ok {
 		w.Watch(metaTable, writerKey(opt.Process))
 	}
-	db := &DB{engine: e, opt: opt}
+	db := &DB{engine: e, opt: opt, outdated: outdated{said: make(chan struct{})}}
 	if err := db.migrate(ctx, migrations); err != nil {
 		return nil, err
 	}
@@ -90,13 +92,14 @@ func Open(ctx context.Context, e Engine, opt Options, migrations []Migration) (*
 }
 
 // View runs fn on a consistent state: no Update is seen in part, and none that
-// is not durable.
+// is not durable. Its reads fail with [ErrSchema] once a newer program has begun to
+// migrate the store.
 func (db *DB) View(ctx context.Context, fn func(Reader) error) error {
 	if err := db.enter(); err != nil {
 		return err
 	}
 	return db.engine.View(ctx, func(r Reader) error {
-		return enclose(func() error { return fn(checked{r}) })
+		return enclose(func() error { return fn(checked{db.guard(r)}) })
 	})
 }
 
@@ -108,6 +111,10 @@ func (db *DB) Snapshot(ctx context.Context) (r Reader, release func(), err error
 	}
 	r, release, err = db.engine.Snapshot(ctx)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := db.sameSchema(r); err != nil {
+		release()
 		return nil, nil, err
 	}
 	return checked{r}, sync.OnceFunc(release), nil
@@ -208,7 +215,7 @@ func (db *DB) submit(req *request) error {
 	return req.wait(db)
 }
 
-// checkSchema is what each group does first: a process that was left running
+// checkSchema is what each group and each View does first: a process that was left running
 // while a newer one migrated the store must not write to it any more.
 func (db *DB) checkSchema(schema []byte) error {
 	if !db.ready || string(schema) == string(db.schema) {
@@ -218,7 +225,16 @@ func (db *DB) checkSchema(schema []byte) error {
 	if err != nil {
 		return err
 	}
+	db.outdated.say()
 	return fmt.Errorf("store is at migration %d (%s), this program at %d: %w", version, name, db.version, ErrSchema)
+}
+
+func (db *DB) sameSchema(r Reader) error {
+	schema, err := r.Get(metaTable, schemaKey)
+	if err != nil {
+		return err
+	}
+	return db.checkSchema(schema)
 }
 
 func (db *DB) lastTime() time.Time { return time.Unix(db.last.Load(), 0).UTC() }

@@ -3,6 +3,7 @@ package auditlog
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"bajigong/internal/kv"
 
@@ -30,8 +31,9 @@ type checker struct {
 	edge   edge
 	last   Leaf
 	events *rows
-	steps  []*rows // of complete subtrees, by step − 1
-	err    error   // of reading a tile row inside edge.add
+	steps  []*rows              // of complete subtrees, by step − 1
+	err    error                // of reading a tile row inside edge.add
+	fix    func(kv.Write) error // hears of rows of subtrees that are wrong; nil: nobody
 }
 
 func (c *checker) problem(format string, args ...any) {
@@ -141,17 +143,20 @@ func (c *checker) subtree(step int, n uint64, h tlog.Hash) {
 			return
 		}
 		if !ok || bytes.Compare(e.Key, key) > 0 {
-			c.problem("%s (%d, %d) is missing", table, step/2, n)
+			c.problem("subtree %s (%d, %d) is missing", table, step/2, n)
+			c.wrongRow(table, key, h[:])
 			return
 		}
 		it.drop()
 		if bytes.Equal(e.Key, key) {
 			if !bytes.Equal(e.Value, h[:]) {
-				c.problem("%s (%d, %d) is not that of the leaves", table, step/2, n)
+				c.problem("subtree %s (%d, %d) is not that of the leaves", table, step/2, n)
+				c.wrongRow(table, key, h[:])
 			}
 			return
 		}
 		c.problem("%s has a row of key %x that belongs to no subtree", table, e.Key)
+		c.wrongRow(table, e.Key, nil)
 	}
 }
 
@@ -173,9 +178,64 @@ func (c *checker) leftovers() error {
 				break
 			}
 			c.problem("%s has a row of key %x that belongs to no leaf", it.table, e.Key)
+			if it.table == tableTiles || it.table == tableMiddle {
+				c.wrongRow(it.table, e.Key, nil)
+			}
 		}
 	}
-	return nil
+	return c.err
+}
+
+func (c *checker) wrongRow(table kv.Table, key, value []byte) {
+	if c.fix != nil && c.err == nil {
+		c.err = c.fix(kv.Write{Table: table, Key: key, Value: bytes.Clone(value)})
+	}
+}
+
+// RepairTiles goes through the log of a snapshot and gives write, some hundred at a
+// time, the hashes of subtrees that are missing or are not those of the leaves, and
+// with a nil value the rows that are none; what it gives is for [WriteTiles]. When
+// anything else of the log is wrong (its head, a leaf, an event) it gives nothing:
+// what the leaves would lead to is not the log that was signed.
+func RepairTiles(r kv.Reader, write func([]kv.Write) error) error {
+	sound, wrong := true, 0
+	err := Check(r, func(problem string) {
+		if wrong++; !strings.Contains(problem, ": subtree ") && !strings.Contains(problem, string(tableTiles)+" has a row") && !strings.Contains(problem, string(tableMiddle)+" has a row") {
+			sound = false
+		}
+	})
+	if err != nil || !sound || wrong == 0 {
+		return err
+	}
+	var page []kv.Write
+	c := checker{r: r, report: func(string) {}, events: newRows(r, tableEvents, nil, nil), fix: func(w kv.Write) error {
+		if page = append(page, w); len(page) < rowsPage {
+			return nil
+		}
+		full := page
+		page = nil
+		return write(full)
+	}}
+	if err := c.run(); err != nil {
+		return fmt.Errorf("repair audit log: %w", err)
+	}
+	if len(page) == 0 {
+		return nil
+	}
+	return write(page)
+}
+
+// WriteTiles writes what RepairTiles found and answers how many rows it removed.
+func WriteTiles(tx kv.Tx, fixes []kv.Write) (removed int) {
+	for _, w := range fixes {
+		if w.Value == nil {
+			tx.Delete(w.Table, w.Key)
+			removed++
+		} else {
+			tx.Put(w.Table, w.Key, w.Value)
+		}
+	}
+	return removed
 }
 
 // rows reads a range page by page.

@@ -34,3 +34,11 @@ func stepRow(step int, index uint64) (kv.Table, []byte) {
 	}
 	return tableMiddle, tileKey(step/2, index)
 }
+
+// For who checks and repairs: LeavesTable has one row per entry of the log,
+// TilesTable and MiddlesTable the hashes of subtrees, which follow from them.
+const (
+	LeavesTable  = tableLeaves
+	TilesTable   = tableTiles
+	MiddlesTable = tableMiddle
+)

@@ -7,6 +7,9 @@
 //
 //	BAJIGONG_TEST_ENGINE=postgres go test ./registry
 //
+// With BAJIGONG_TEST_REPAIR in the environment, everything that follows from the
+// records is deleted when the test has ended, and must come back ([Env.MustRepair]).
+//
 // A test that chooses its engine ([Options].Engine) has that engine in any case.
 package registrytest
 
@@ -17,6 +20,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -180,6 +184,9 @@ func New(t testing.TB, opts ...Options) *Env {
 	t.Cleanup(func() {
 		if !opt.NoCheck && !t.Failed() {
 			e.MustCheck()
+			if os.Getenv("BAJIGONG_TEST_REPAIR") != "" && !t.Failed() {
+				e.MustRepair()
+			}
 		}
 		if err := e.DB.Close(); err != nil {
 			t.Error(err)

@@ -238,6 +238,9 @@ func (e *engine) visible() (id int) {
 
 func (e *engine) Close() error { return e.db.Close() }
 
+// Exclusive says that the lock of the file keeps every other process out.
+func (e *engine) Exclusive() {}
+
 func syncDir(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {

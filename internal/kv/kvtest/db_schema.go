@@ -133,6 +133,12 @@ func dbSchemaNewer(t *testing.T, h Harness) {
 		t.Fatal(err)
 	}
 	old.update(increment("b", "n")) // a migration that failed on its first page began nothing
+	equal(t, "read before", numbers(old), []int{1, 1})
+	select {
+	case <-old.Outdated():
+		t.Error("outdated before it is")
+	default:
+	}
 	if _, err := kv.Open(t.Context(), e, old.fill(kv.Options{}), []kv.Migration{twice("one"), twice("two")}); err != nil {
 		t.Fatal(err)
 	}
@@ -141,8 +147,37 @@ func dbSchemaNewer(t *testing.T, h Harness) {
 			t.Errorf("write of a DB whose store was migrated: %v, want ErrSchema", err)
 		}
 	}
-	old.want("b", "n", "1")
-	old.want("claims", "k", "-")
+	select {
+	case <-old.Outdated():
+	default:
+		t.Error("the DB does not say that it is outdated")
+	}
+	// Reads of an engine that others may have open are refused too.
+	if _, alone := e.(interface{ Exclusive() }); !alone {
+		for name, read := range map[string]func(kv.Reader) error{
+			"Get":     func(r kv.Reader) error { _, err := r.Get("b", []byte("n")); return err },
+			"GetMany": func(r kv.Reader) error { _, err := r.GetMany("b", [][]byte{[]byte("n"), []byte("m")}); return err },
+			"Scan":    func(r kv.Reader) error { _, err := r.Scan("b", kv.Range{Limit: 3}); return err },
+			"twice":   func(r kv.Reader) error { _, _ = r.Get("b", []byte("n")); _, err := r.Get("b", []byte("n")); return err },
+		} {
+			if err := old.View(t.Context(), read); !errors.Is(err, kv.ErrSchema) {
+				t.Errorf("%s of a DB whose store was migrated: %v, want ErrSchema", name, err)
+			}
+		}
+	}
+	if err := e.View(t.Context(), func(r kv.Reader) error {
+		n, err := r.Get("b", []byte("n"))
+		k, err2 := r.Get("claims", []byte("k"))
+		if string(n) != "1" || k != nil {
+			t.Errorf("a refused write left %q, %q", n, k)
+		}
+		return errors.Join(err, err2)
+	}); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := old.Snapshot(t.Context()); !errors.Is(err, kv.ErrSchema) {
+		t.Errorf("snapshot of a DB whose store was migrated: %v, want ErrSchema", err)
+	}
 	if _, err := kv.Open(t.Context(), e, old.fill(kv.Options{}), []kv.Migration{twice("one")}); !errors.Is(err, kv.ErrSchema) {
 		t.Errorf("Open of a newer store: %v, want ErrSchema", err)
 	}

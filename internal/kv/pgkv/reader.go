@@ -148,6 +148,10 @@ func (r *reader) Prefetch(reads []kv.Read) error {
 	})
 }
 
+// Forget drops what Prefetch has brought: a snapshot that is read for hours holds
+// no more than one round trip at a time.
+func (r *reader) Forget() { r.values, r.scans = nil, nil }
+
 // run sends what queue queues; queue may be called again and must then begin anew.
 func (r *reader) run(queue func(*pgx.Batch)) error {
 	err := r.send(queue)
