@@ -251,7 +251,7 @@ func TestRepairMakesAnew(t *testing.T) {
 	for _, table := range tables {
 		if !slices.EqualFunc(before[table], after[table], func(a, b kv.Entry) bool {
 			return bytes.Equal(a.Key, b.Key) && (bytes.Equal(a.Value, b.Value) || table == "status_bits")
-		}) && table != "counters" && table != "log_tiles" {
+		}) && table != "counters" && table != "log_tiles" && table != "log_middles" { // the log has grown by the repair
 			t.Errorf("%s has other rows than before: %d and %d", table, len(before[table]), len(after[table]))
 		}
 	}

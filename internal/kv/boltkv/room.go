@@ -13,7 +13,7 @@ var ErrNoRoom = errors.New("not enough room on the disk")
 
 // spare is the room that a copy leaves to the store, which goes on growing
 // while the copy stands beside it: a twentieth of its size, and at least this.
-const spare = 64 << 20
+const spare = 16 << 20
 
 // checkRoom refuses a copy that would fill the disk on which the store lives.
 func (e *engine) checkRoom() error {
