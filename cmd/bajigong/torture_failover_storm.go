@@ -159,7 +159,7 @@ func (s *storm) restart(who int) error {
 	if err := p.start(len(s.processes)); err != nil {
 		return err
 	}
-	_, err := io.WriteString(p.stdin, string(bytes.Repeat([]byte{'\n'}, s.orders)))
+	_, err := p.stdin.Write(bytes.Repeat([]byte{'\n'}, s.orders))
 	return err
 }
 

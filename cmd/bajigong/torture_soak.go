@@ -184,9 +184,7 @@ func (s *soaker) soak(ctx context.Context, now func() time.Time) error {
 		r := work.WorkHTTP(ctx, s.site, &s.said)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		for _, wrong := range r.Wrong {
-			s.report.Problems = append(s.report.Problems, wrong)
-		}
+		s.report.Problems = append(s.report.Problems, r.Wrong...)
 	})
 	every := max(s.opt.span/60, 500*time.Millisecond)
 	tick := time.NewTicker(every)

@@ -13,7 +13,7 @@ import (
 
 // tableOfTens has under "i" the value "10·i"; its reads can be round trips.
 type tableOfTens struct {
-	trips, inTrip, together atomic.Int32
+	trips, together atomic.Int32
 	most                    int32
 	err                     error
 }

@@ -142,9 +142,8 @@ type worked struct {
 
 	mu      sync.Mutex
 	refused map[string]int // by status and code
-	asked   int
-	other   []string // answers that nobody should get
-	oneOff  Answer   // the newest 503
+	other   []string       // answers that nobody should get
+	oneOff  Answer         // the newest 503
 }
 
 // WorkReport is what became of work over HTTP.

@@ -313,11 +313,14 @@ func FuzzWitnessAnswer(f *testing.F) {
 // store in the middle of it goes on.
 func TestFillMiddles(t *testing.T) {
 	for _, size := range []uint64{0, 15, 16, 4096, 4097, largeSize} {
-		m := newStore(t)
-		if size == largeSize {
+		var m *store
+		switch size {
+		case largeSize:
 			m = largeLog(t)
-		} else if m = newLog(t, size); size == 0 {
+		case 0:
 			m = newStore(t) // not even an origin
+		default:
+			m = newLog(t, size)
 		}
 		want := m.rows(tableMiddle)
 		for page := want; len(page) > 0; page = page[min(len(page), 1000):] {

@@ -89,16 +89,3 @@ func run(connString, sql string) error {
 	_, err = c.Exec(ctx, sql)
 	return err
 }
-
-// query is the one text that sql answers.
-func query(connString, sql string) (text string, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	c, err := pgx.Connect(ctx, connString)
-	if err != nil {
-		return "", err
-	}
-	defer c.Close(ctx)
-	err = c.QueryRow(ctx, sql).Scan(&text)
-	return text, err
-}
