@@ -174,7 +174,8 @@ func TestCheckHoldsPagesOnly(t *testing.T) {
 		before, calls := heap(), 0
 		report, err := e.Check(ctx, registry.Operator(), &registry.CheckOptions{Progress: func(registry.CheckProgress) {
 			if calls++; calls%5 == 0 {
-				held[n] = max(held[n], heap()-min(before, heap()))
+				now := heap()
+				held[n] = max(held[n], now-min(before, now))
 			}
 		}})
 		if err != nil || report.Found > 0 {

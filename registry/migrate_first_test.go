@@ -121,7 +121,7 @@ func (f firstRelease) into(t testing.TB, e kv.Engine) {
 // page, or while it is being committed, and the next one goes on.
 func TestFirstReleaseIsBroughtUp(t *testing.T) {
 	first := readFirstRelease(t)
-	defer registry.SetMigrationPage(7)()
+	defer registry.SetMigrationPage(4)()
 	for name, engine := range map[string]func(testing.TB, string) kv.Engine{"bbolt": registrytest.Bolt, "postgres": registrytest.PostgreSQL} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -130,11 +130,11 @@ func TestFirstReleaseIsBroughtUp(t *testing.T) {
 			first.into(t, e)
 			clock := &registrytest.Clock{}
 			clock.Set(first.now)
-			opt := kv.Options{Now: clock.Now, Process: "old", Settle: time.Second}
+			opt := kv.Options{Now: clock.Now, Process: "old", Settle: 20 * time.Millisecond}
 
 			kills := 0
 			for done := false; !done; kills++ {
-				if kills > 200 {
+				if kills > 400 {
 					t.Fatal("it comes to no end")
 				}
 				faulty := kvtest.NewFaulty(e)
@@ -162,7 +162,7 @@ func TestFirstReleaseIsBroughtUp(t *testing.T) {
 					}
 				}
 			}
-			if kills < 40 {
+			if kills < 60 {
 				t.Errorf("killed only %d times", kills)
 			}
 			t.Logf("%d times killed", kills)
