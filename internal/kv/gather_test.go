@@ -14,8 +14,8 @@ import (
 // tableOfTens has under "i" the value "10·i"; its reads can be round trips.
 type tableOfTens struct {
 	trips, together atomic.Int32
-	most                    int32
-	err                     error
+	most            int32
+	err             error
 }
 
 func (r *tableOfTens) read() func() {
