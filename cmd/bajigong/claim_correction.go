@@ -301,38 +301,6 @@ that issued the certificates.`,
 	return cmd
 }
 
-// setAll sets what is not empty.
-func setAll(query url.Values, values map[string]string) {
-	for name, value := range values {
-		if value != "" {
-			query.Set(name, value)
-		}
-	}
-}
-
-// listed reads a list to its end and prints it: as JSON, or as a table, or that it
-// is empty.
-func listed[T any](cmd *cobra.Command, w world, c *client, path string, query url.Values, asJSON bool, head []string, row func(T) []string) error {
-	all, rows := []T{}, [][]string{head}
-	err := pages(cmd.Context(), c, path, query, func(page []T) error {
-		for _, v := range page {
-			all, rows = append(all, v), append(rows, row(v))
-		}
-		return nil
-	})
-	switch {
-	case err != nil:
-		return err
-	case asJSON:
-		return printJSON(w.stdout, all)
-	case len(all) == 0:
-		fmt.Fprintln(w.stdout, "没有 (none)")
-		return nil
-	}
-	table(w.stdout, rows)
-	return nil
-}
-
 func claimDecision(w world, server *serverFlags) *cobra.Command {
 	var to string
 	cmd := &cobra.Command{

@@ -37,12 +37,12 @@ each other. Nothing is recovered by itself: one account proposes, another one de
 	}
 	server.add(cmd.PersistentFlags(), w)
 	return group(cmd, collisionList(w, &server), collisionShow(w, &server), collisionPropose(w, &server),
-		collisionDecide(w, &server, "approve", "复核同意 (approve, as the second person)", `approve 同意处理意见，即为结论。提出人不能复核自己的意见。
+		secondPerson(w, &server, "collisions", "COLLISION", "o-…", "还须核对凭证", `同意处理意见，即为结论。提出人不能复核自己的意见。
 
-The proposal holds from then on. Who proposed it cannot approve it.`, true),
-		collisionDecide(w, &server, "reject", "不同意，或由提出人撤回 (reject; its proposer withdraws it)", `reject 不同意处理意见，须写明理由，线索回到待核查；由提出人执行的即为撤回。
+The proposal holds from then on. Who proposed it cannot approve it.`, true, collisionPath, printCollision),
+		secondPerson(w, &server, "collisions", "COLLISION", "o-…", "还须核对凭证", `不同意处理意见，须写明理由，线索回到待核查；由提出人执行的即为撤回。
 
-The collision is open again. Done by its proposer the proposal is withdrawn.`, false))
+The collision is open again. Done by its proposer the proposal is withdrawn.`, false, collisionPath, printCollision))
 }
 
 func collisionPath(id, step string) string { return collisionsPath + "/" + url.PathEscape(id) + step }
@@ -92,7 +92,8 @@ func collisionShow(w world, server *serverFlags) *cobra.Command {
 Its claims, the rules that are broken, what was proposed and decided.`,
 		Example: `  bajigong collisions show o-…`, Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return askCollision(cmd, w, server, ask{method: http.MethodGet, path: collisionPath(args[0], "")}, nil, asJSON)
+			_, err := shown(cmd, w, server, ask{method: http.MethodGet, path: collisionPath(args[0], "")}, nil, asJSON, printCollision)
+			return err
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
@@ -116,7 +117,8 @@ there was no collision.`,
 		Example: `  bajigong collisions propose o-… --outcome to_recover --claim c-… --reason 同一职业同一等级`, Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in.Outcome = registry.CollisionState(outcome)
-			return askCollision(cmd, w, server, ask{method: http.MethodPost, path: collisionPath(args[0], "/proposal")}, in, asJSON)
+			_, err := shown(cmd, w, server, ask{method: http.MethodPost, path: collisionPath(args[0], "/proposal")}, in, asJSON, printCollision)
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&outcome, "outcome", "", "accepted、to_recover 或 dismissed (outcome)")
@@ -125,40 +127,6 @@ there was no collision.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
 	required(cmd, "outcome", "reason")
 	return cmd
-}
-
-func collisionDecide(w world, server *serverFlags, do, short, long string, approve bool) *cobra.Command {
-	in := opinion{Approve: approve}
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use: do + " COLLISION", Short: short, Long: long, Example: "  bajigong collisions " + do + " o-…", Args: exactly(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return askCollision(cmd, w, server, ask{method: http.MethodPost, path: collisionPath(args[0], "/decision")}, in, asJSON)
-		},
-	}
-	if !approve {
-		cmd.Example += " --reason 还须核对凭证"
-	}
-	cmd.Flags().StringVar(&in.Reason, "reason", "", "理由，不同意时必填，不得含个人信息 (reason; needed to reject)")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
-	return cmd
-}
-
-// askCollision sends a request about a collision and prints the collision after it.
-func askCollision(cmd *cobra.Command, w world, server *serverFlags, a ask, in any, asJSON bool) error {
-	c, err := server.client(w, true)
-	if err != nil {
-		return err
-	}
-	var out registry.CollisionView
-	if _, err := c.call(cmd.Context(), a, in, &out); err != nil {
-		return err
-	}
-	if asJSON {
-		return printJSON(w.stdout, out)
-	}
-	printCollision(w, out)
-	return nil
 }
 
 func printCollision(w world, v registry.CollisionView) {

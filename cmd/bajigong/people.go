@@ -58,12 +58,12 @@ each other become collisions; nothing is recovered by itself.`,
   bajigong people merge approve g-…`,
 	}
 	return group(cmd, mergePropose(w, server), mergeShow(w, server),
-		mergeDecide(w, server, "approve", "复核同意 (approve, as the second person)", `approve 同意合并，或同意撤销合并。提出人不能复核自己提出的事项。
+		secondPerson(w, server, "people merge", "MERGE", "g-…", "证明材料不足", `同意合并，或同意撤销合并。提出人不能复核自己提出的事项。
 
-It approves the merge, or its undoing when that was proposed.`, true),
-		mergeDecide(w, server, "reject", "不同意，或由提出人撤回 (reject; its proposer withdraws it)", `reject 不同意合并或撤销合并，须写明理由；由提出人执行的即为撤回。
+It approves the merge, or its undoing when that was proposed.`, true, mergePath, printMerge),
+		secondPerson(w, server, "people merge", "MERGE", "g-…", "证明材料不足", `不同意合并或撤销合并，须写明理由；由提出人执行的即为撤回。
 
-Done by its proposer it is withdrawn.`, false),
+Done by its proposer it is withdrawn.`, false, mergePath, printMerge),
 		mergeUndo(w, server), mergeList(w, server))
 }
 
@@ -95,7 +95,8 @@ what both have, and which claims would collide.
 			if err != nil {
 				return err
 			}
-			return askMerge(cmd, w, server, ask{method: http.MethodPost, path: mergesPath, once: once}, in, asJSON)
+			_, err = shown(cmd, w, server, ask{method: http.MethodPost, path: mergesPath, once: once}, in, asJSON, printMerge)
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&file, "file", "", "合并信息 JSON 文件，“-”为标准输入 (request as JSON)")
@@ -114,32 +115,10 @@ func mergeShow(w world, server *serverFlags) *cobra.Command {
 While it is proposed: what both have, whether name and birth agree, what would collide.`,
 		Example: `  bajigong people merge show g-…`, Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return askMerge(cmd, w, server, ask{method: http.MethodGet, path: mergePath(args[0], "")}, nil, asJSON)
+			_, err := shown(cmd, w, server, ask{method: http.MethodGet, path: mergePath(args[0], "")}, nil, asJSON, printMerge)
+			return err
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
-	return cmd
-}
-
-// opinion is what the second person says.
-type opinion struct {
-	Approve bool   `json:"approve"`
-	Reason  string `json:"reason,omitempty"`
-}
-
-func mergeDecide(w world, server *serverFlags, do, short, long string, approve bool) *cobra.Command {
-	in := opinion{Approve: approve}
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use: do + " MERGE", Short: short, Long: long, Example: "  bajigong people merge " + do + " g-…", Args: exactly(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return askMerge(cmd, w, server, ask{method: http.MethodPost, path: mergePath(args[0], "/decision")}, in, asJSON)
-		},
-	}
-	if !approve {
-		cmd.Example += " --reason 证明材料不足"
-	}
-	cmd.Flags().StringVar(&in.Reason, "reason", "", "理由，不同意时必填，不得含个人信息 (reason; needed to reject)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
 	return cmd
 }
@@ -157,7 +136,8 @@ func mergeUndo(w world, server *serverFlags) *cobra.Command {
 Until another account approves it the merge holds. What was decided in between stands.`,
 		Example: `  bajigong people merge undo g-… --reason 经核查不是同一人`, Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return askMerge(cmd, w, server, ask{method: http.MethodPost, path: mergePath(args[0], "/undoing")}, in, asJSON)
+			_, err := shown(cmd, w, server, ask{method: http.MethodPost, path: mergePath(args[0], "/undoing")}, in, asJSON, printMerge)
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&in.Reason, "reason", "", "理由，不得含个人信息 (reason)")
@@ -191,23 +171,6 @@ In the order of proposal; with --waiting those that wait for a second person.`,
 	cmd.Flags().BoolVar(&waiting, "waiting", false, "只列待复核的 (only those that wait)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
 	return cmd
-}
-
-// askMerge sends a request about a merge and prints the merge after it.
-func askMerge(cmd *cobra.Command, w world, server *serverFlags, a ask, in any, asJSON bool) error {
-	c, err := server.client(w, true)
-	if err != nil {
-		return err
-	}
-	var out registry.MergeView
-	if _, err := c.call(cmd.Context(), a, in, &out); err != nil {
-		return err
-	}
-	if asJSON {
-		return printJSON(w.stdout, out)
-	}
-	printMerge(w, out)
-	return nil
 }
 
 var knownWords = map[policy.Known]string{policy.Yes: "一致 yes", policy.No: "不一致 no", "": "不详 not known"}
