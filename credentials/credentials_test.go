@@ -34,19 +34,6 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
-// need skips a test whose outside part is missing, with the reason; where CI is
-// set it fails instead.
-func need(t *testing.T, found bool, what string) {
-	t.Helper()
-	if found {
-		return
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is needed with CI=true", what)
-	}
-	t.Skipf("skipped: %s is not on this machine", what)
-}
-
 // keys is a signer for each purpose and the set of their public keys.
 type keys struct {
 	signers map[jws.Purpose]jws.Signer

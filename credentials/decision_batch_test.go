@@ -1,11 +1,9 @@
 package credentials
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -14,6 +12,7 @@ import (
 
 	"bajigong/credentials/jws"
 	"bajigong/internal/fail"
+	"bajigong/internal/needed"
 )
 
 func sampleDecisionBatch() DecisionBatch {
@@ -173,29 +172,15 @@ func TestDecisionOverAFileOfADistrustedKey(t *testing.T) {
 }
 
 func TestNpmJoseVerifiesTheDecisionOverAFile(t *testing.T) {
-	node, err := exec.LookPath("node")
-	need(t, err == nil, "node")
-	modules := nodeModules()
-	need(t, modules != "", "a node_modules folder with jose (BAJIGONG_NODE_MODULES)")
 	r := mustRing(t)
 	signer, err := r.Signer(jws.Decision)
 	noFail(t, err)
-	dir := t.TempDir()
-	script, err := os.ReadFile(filepath.Join("testdata", "decision.mjs"))
-	noFail(t, err)
-	noFail(t, os.WriteFile(filepath.Join(dir, "decision.mjs"), script, 0o600))
-	modules, err = filepath.Abs(modules)
-	noFail(t, err)
-	noFail(t, os.Symlink(modules, filepath.Join(dir, "node_modules")))
 	for typ, text := range bothForms(t, signer, sampleDecisionBatch()) {
 		input, err := json.Marshal(map[string]any{"decision": text, "kid": signer.KID(), "typ": typ, "claims": json.RawMessage(payloadsOf(t, sampleDecisionBatch())[typ]),
 			"keys": json.RawMessage(r.JWKS(jws.Decision)), "otherKeys": json.RawMessage(mustRing(t).JWKS(jws.Decision))})
 		noFail(t, err)
-		cmd := exec.Command(node, filepath.Join(dir, "decision.mjs"))
-		cmd.Stdin = bytes.NewReader(input)
-		out, err := cmd.CombinedOutput()
-		if err != nil || string(out) != "ok\n" {
-			t.Fatalf("%s: %v\n%s", typ, err, out)
+		if out := needed.NodeScript(t, "testdata/decision.mjs", []string{"jose"}, nil, input); out != "ok\n" {
+			t.Fatal(typ, out)
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"bajigong/internal/fail"
+	"bajigong/internal/needed"
 )
 
 // corpusNames are names of 2 to 15 characters: common ones, minority names with
@@ -231,8 +232,7 @@ func TestIndependentDecodersReadTheSameText(t *testing.T) {
 		"ZXingReader": {"-1", "-format", "QRCode"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			path, err := exec.LookPath(name)
-			need(t, err == nil, name)
+			path := needed.Tool(t, name, "zbar-tools, zxing-cpp-tools")
 			for i, text := range texts {
 				for _, scale := range []int{3, 5, 8} {
 					file := filepath.Join(t.TempDir(), "code.png")

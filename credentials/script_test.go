@@ -22,6 +22,7 @@ import (
 
 	"bajigong/credentials/jws"
 	"bajigong/internal/fail"
+	"bajigong/internal/needed"
 )
 
 // scriptTrust is the material of one trust, as the module's makeTrust takes it.
@@ -552,8 +553,7 @@ type scriptAnswers struct {
 // runScript asks the module, in node.
 func runScript(t *testing.T, c *scriptCorpus) (out scriptAnswers) {
 	t.Helper()
-	node, err := exec.LookPath("node")
-	need(t, err == nil, "node")
+	node := needed.Tool(t, "node", "nodejs")
 	dir := t.TempDir()
 	script, err := os.ReadFile(scriptFile)
 	noFail(t, err)

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"bajigong/internal/needed"
+
 	"github.com/chromedp/chromedp"
 )
 
@@ -72,8 +74,7 @@ func documentedRuns(t *testing.T, run func(pin, text string) string) func(reg *b
 // TestDocumentedGoProgram compiles and runs the program.
 func TestDocumentedGoProgram(t *testing.T) {
 	t.Parallel()
-	gotool, err := exec.LookPath("go")
-	need(t, err == nil, "the go command")
+	gotool := needed.Tool(t, "go", "golang")
 	reg, file, pin := liveBundle(t)
 	dir := t.TempDir()
 	source, program := filepath.Join(dir, "main.go"), filepath.Join(dir, "check")
@@ -94,8 +95,7 @@ func TestDocumentedGoProgram(t *testing.T) {
 // TestDocumentedNodeProgram runs the program beside the module.
 func TestDocumentedNodeProgram(t *testing.T) {
 	t.Parallel()
-	node, err := exec.LookPath("node")
-	need(t, err == nil, "node")
+	node := needed.Tool(t, "node", "nodejs")
 	reg, file, pin := liveBundle(t)
 	dir := t.TempDir()
 	script, err := os.ReadFile(scriptFile)
@@ -111,13 +111,7 @@ func TestDocumentedNodeProgram(t *testing.T) {
 // browser starts a Chromium, or skips.
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "headless-shell"} {
-		if found, err := exec.LookPath(name); err == nil && path == "" {
-			path = found
-		}
-	}
-	need(t, path != "", "Chromium")
+	path := needed.Chromium(t)
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.ExecPath(path))
 	alloc, cancel := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(cancel)

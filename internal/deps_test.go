@@ -53,6 +53,7 @@ var imports = map[string][]string{
 	"internal/sheet":          {"bajigong/internal/fail", "golang.org/x/text", "github.com/xuri/excelize/v2"},
 	"internal/invented":       {"bajigong/standards"},
 	"internal/doctest":        {},
+	"internal/needed":         {},
 	"internal/form":           {"bajigong/internal/fail"},
 	"internal/kv/kvtest":      {"*"},
 	"internal/kv/pgkv/pgtest": {"*"},

@@ -158,9 +158,6 @@ func TestCheckReadsInPages(t *testing.T) {
 
 // What a check holds does not grow with the register.
 func TestCheckHoldsPagesOnly(t *testing.T) {
-	if raceDetector {
-		t.Skip("memory under the race detector is not that of the program")
-	}
 	held := map[int]uint64{}
 	small, large := 500, 4000
 	for _, n := range []int{small, large} {

@@ -12,13 +12,13 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"bajigong/internal/fail"
+	"bajigong/internal/needed"
 	"bajigong/registry"
 	"bajigong/registry/auditlog"
 	"bajigong/registry/registrytest"
@@ -32,10 +32,7 @@ func independentWitness(t *testing.T, name, logKey string) registry.Witness {
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
 	build.Dir = filepath.Join("..", ".ci", "witness")
 	if out, err := build.CombinedOutput(); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("the independent witness cannot be built: %v\n%s", err, out)
-		}
-		t.Skipf("the independent witness cannot be built, its modules are not here: %v\n%s", err, out)
+		needed.Missing(t, fmt.Sprintf("the modules of the independent witness (go mod download in .ci/witness): %v\n%s", err, out))
 	}
 	run := exec.CommandContext(t.Context(), program, name, logKey)
 	stdin, err := run.StdinPipe()

@@ -6,11 +6,13 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"bajigong/internal/needed"
 )
 
 func TestEmbeddedCalendarIsTheStateCouncils(t *testing.T) { // the yearly notices of 国务院办公厅, as collected in data/holidays-2023-2026.csv
-	f := shared(t, "data/holidays-2023-2026.csv")
-	rows, err := csv.NewReader(f).ReadAll()
+	source := needed.Shared(t, "..", "data/holidays-2023-2026.csv")
+	rows, err := csv.NewReader(bytes.NewReader(source)).ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,10 +26,7 @@ func TestEmbeddedCalendarIsTheStateCouncils(t *testing.T) { // the yearly notice
 	if len(rows)-1 != len(c.days) {
 		t.Errorf("%d days, the source has %d", len(c.days), len(rows)-1)
 	}
-	if _, err := f.Seek(0, 0); err != nil {
-		t.Fatal(err)
-	}
-	read, err := ReadCalendar(f)
+	read, err := ReadCalendar(bytes.NewReader(source))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,11 +6,13 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"bajigong/internal/needed"
 )
 
 func readAllOccupations(t *testing.T) []Occupation {
 	t.Helper()
-	list, err := ReadOccupations(shared(t, "data/occupations-2022.csv"))
+	list, err := ReadOccupations(bytes.NewReader(needed.Shared(t, "..", "data/occupations-2022.csv")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,32 +2,11 @@ package standards
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"bajigong/internal/fail"
 )
-
-// shared opens a file of the facts that lie beside the repository. It skips the
-// test where they are absent, except in CI.
-func shared(t *testing.T, name string) *os.File {
-	t.Helper()
-	dir := os.Getenv("BAJIGONG_SHARED")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "shared")
-	}
-	f, err := os.Open(filepath.Join(dir, name))
-	if os.IsNotExist(err) && os.Getenv("CI") != "true" {
-		t.Skipf("no shared facts here: %s", name)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
-}
 
 // wantCode checks that err is an Invalid error with the code and texts in both
 // languages that contain none of the secrets.

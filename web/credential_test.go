@@ -1,16 +1,13 @@
 package web
 
 import (
-	"bytes"
 	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"bajigong/credentials"
 	"bajigong/credentials/jws"
+	"bajigong/internal/needed"
 	"bajigong/registry"
 	"bajigong/registry/registrytest"
 )
@@ -153,62 +150,15 @@ func TestSchemaAndContextAreServed(t *testing.T) {
 // TestOthersVerifyWhatIsServed: npm jose, a status list decoder and a JSON-LD
 // processor, against a server on loopback.
 func TestOthersVerifyWhatIsServed(t *testing.T) {
-	node, err := exec.LookPath("node")
-	modules := nodePackages("jose", "jsonld", "@digitalbazaar/credentials-context", "@digitalbazaar/vc-bitstring-status-list")
-	if err != nil || modules == "" {
-		const what = "node and a node_modules folder with jose and @digitalbazaar/vc-bitstring-status-list (BAJIGONG_NODE_MODULES)"
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is needed with CI=true", what)
-		}
-		t.Skipf("skipped: %s is not on this machine", what)
-	}
 	s := newSite(t)
 	one := s.MustCertificates(s.issuer, 0, 2)[0]
 	_, _, token, err := credentials.ParseQRText(one.QR)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// node looks for packages beside the script.
-	dir := t.TempDir()
-	script, err := os.ReadFile(filepath.Join("testdata", "served.mjs"))
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "served.mjs"), script, 0o600)
+	out := needed.NodeScript(t, "testdata/served.mjs", []string{"jose", "jsonld", "@digitalbazaar/credentials-context", "@digitalbazaar/vc-bitstring-status-list"},
+		[]string{"http://" + s.listen(), registrytest.Origin, string(one.Handle)}, []byte(token))
+	if out != "ok\n" {
+		t.Fatal(out)
 	}
-	if err == nil {
-		err = os.Symlink(modules, filepath.Join(dir, "node_modules"))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), node, filepath.Join(dir, "served.mjs"), "http://"+s.listen(), registrytest.Origin, string(one.Handle))
-	cmd.Stdin = bytes.NewReader([]byte(token))
-	if out, err := cmd.CombinedOutput(); err != nil || string(out) != "ok\n" {
-		t.Fatalf("%v\n%s", err, out)
-	}
-}
-
-// nodePackages finds a folder with these npm packages: the one that
-// BAJIGONG_NODE_MODULES names, or a node_modules folder above.
-func nodePackages(names ...string) string {
-	candidates := []string{os.Getenv("BAJIGONG_NODE_MODULES")}
-	if dir, err := os.Getwd(); err == nil {
-		for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-			candidates = append(candidates, filepath.Join(dir, "node_modules"))
-		}
-	}
-search:
-	for _, dir := range candidates {
-		if dir, err := filepath.Abs(dir); dir == "" || err != nil {
-			continue
-		}
-		for _, name := range names {
-			if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
-				continue search
-			}
-		}
-		if abs, err := filepath.Abs(dir); err == nil {
-			return abs
-		}
-	}
-	return ""
 }

@@ -12,6 +12,7 @@ import (
 
 	"bajigong/evaluators/blanks"
 	"bajigong/internal/invented"
+	"bajigong/internal/needed"
 	"bajigong/registry"
 	"bajigong/registry/registrytest"
 )
@@ -19,13 +20,7 @@ import (
 // pdfText is what a reader of PDF finds on the pages.
 func pdfText(t testing.TB, pdf []byte) string {
 	t.Helper()
-	tool, err := exec.LookPath("pdftotext")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("skipped: no pdftotext on this machine (Debian: poppler-utils)")
-	}
+	tool := needed.Tool(t, "pdftotext", "poppler-utils")
 	path := filepath.Join(t.TempDir(), "one.pdf")
 	if err := os.WriteFile(path, pdf, 0o600); err != nil {
 		t.Fatal(err)

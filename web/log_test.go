@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"bajigong/internal/needed"
 	"bajigong/registry/auditlog"
 )
 
@@ -77,16 +78,7 @@ func TestLogResources(t *testing.T) {
 // TestTesseraReadsTheServedLog has the checker of another project read the log as
 // the server hands it out.
 func TestTesseraReadsTheServedLog(t *testing.T) {
-	fsck := os.Getenv("BAJIGONG_FSCK")
-	if cache, err := os.UserCacheDir(); fsck == "" && err == nil {
-		fsck = filepath.Join(cache, "bajigong-ci", "fsck")
-	}
-	if _, err := os.Stat(fsck); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("tessera's fsck is not here: %v", err)
-		}
-		t.Skipf("tessera's fsck is not here; go install github.com/transparency-dev/tessera/cmd/fsck@v1.0.4 and name it in BAJIGONG_FSCK: %v", err)
-	}
+	fsck := needed.Fsck(t)
 	s := newSite(t)
 	s.MustCertificates(s.issuer, 0, 300)
 	url := "http://" + s.listen() + "/log/"

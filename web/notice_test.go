@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"bajigong/internal/invented"
+	"bajigong/internal/needed"
 	"bajigong/registry"
 	"bajigong/registry/policy"
 )
@@ -90,20 +91,7 @@ func TestNoticeIsAboutWhatIsWithinReach(t *testing.T) {
 // A notice is handed out on paper: one certificate and one fund take one sheet, all
 // funds of Kunshan two pages.
 func TestNoticeOnPaper(t *testing.T) {
-	missing := func(what string) {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("there is no %s, and CI needs it", what)
-		}
-		t.Skipf("there is no %s: the notice is not printed", what)
-	}
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		missing("chromium")
-	}
-	info, err := exec.LookPath("pdfinfo")
-	if err != nil {
-		missing("pdfinfo")
-	}
+	chromium, info := needed.Chromium(t), needed.Tool(t, "pdfinfo", "poppler-utils")
 	s, notice := kunshanNotice(t)
 	for name, c := range map[string]struct {
 		page string

@@ -10,6 +10,7 @@ import (
 
 	"bajigong/evaluators/blanks"
 	"bajigong/internal/invented"
+	"bajigong/internal/needed"
 	"bajigong/registry"
 	"bajigong/registry/registrytest"
 )
@@ -17,11 +18,7 @@ import (
 // copied is what can be copied out of a document.
 func copied(t *testing.T, pdf []byte) string {
 	t.Helper()
-	if _, err := exec.LookPath("pdftotext"); err != nil {
-		t.Log("pdftotext is not on this machine: the text is not looked at")
-		return ""
-	}
-	cmd := exec.Command("pdftotext", "-layout", "-", "-")
+	cmd := exec.Command(needed.Tool(t, "pdftotext", "poppler-utils"), "-layout", "-", "-")
 	cmd.Stdin = bytes.NewReader(pdf)
 	out, err := cmd.Output()
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"bajigong/credentials"
 	"bajigong/credentials/paper"
 	"bajigong/internal/invented"
+	"bajigong/internal/needed"
 	"bajigong/internal/rulefile"
 	"bajigong/registry"
 )
@@ -26,10 +27,7 @@ func withFonts(t testing.TB) func(*Config) {
 	}
 	fonts, err := paper.NewFonts(chain...)
 	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("skipped: no Chinese TrueType font on this machine (Debian: fonts-lxgw-wenkai)")
+		needed.Missing(t, "a Chinese TrueType font (Debian: fonts-lxgw-wenkai):", err)
 	}
 	return func(c *Config) {
 		c.Paper.Fonts = func() (paper.Fonts, []rulefile.Text, error) {
@@ -128,13 +126,8 @@ func save(t testing.TB, name string, data []byte) string {
 
 // The print view in a real browser: one page of A4, its code readable.
 func TestPrintViewInABrowser(t *testing.T) {
-	for _, name := range []string{"chromium", "pdftoppm", "zbarimg", "ZXingReader", "pdfinfo"} {
-		if _, err := exec.LookPath(name); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatalf("%s is not on this machine", name)
-			}
-			t.Skipf("skipped: %s is not on this machine", name)
-		}
+	for program, debian := range map[string]string{"chromium": "chromium", "pdftoppm": "poppler-utils", "pdfinfo": "poppler-utils", "zbarimg": "zbar-tools", "ZXingReader": "zxing-cpp-tools"} {
+		needed.Tool(t, program, debian)
 	}
 	s := newSite(t)
 	issued := s.MustCertificates(s.issuer, 0, 1)

@@ -6,9 +6,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +13,7 @@ import (
 
 	"bajigong/credentials"
 	"bajigong/internal/kv"
+	"bajigong/internal/needed"
 	"bajigong/registry"
 )
 
@@ -104,40 +102,9 @@ func TestStatusListsOfThePastAreLimited(t *testing.T) {
 	s.get("", "/status/refresh-0").want(200) // the present one is not
 }
 
-// checker finds node and the packages of testdata/status.mjs; without them the
-// test is skipped, with CI=true it fails.
-func checker(t *testing.T) (node, modules string) {
-	t.Helper()
-	lacks := func(what string) {
-		t.Helper()
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is needed with CI=true", what)
-		}
-		t.Skipf("skipped: %s is not on this machine", what)
-	}
-	node, err := exec.LookPath("node")
-	if err != nil {
-		lacks("node")
-	}
-	candidates := []string{os.Getenv("BAJIGONG_NODE_MODULES")}
-	if cache, err := os.UserCacheDir(); err == nil {
-		candidates = append(candidates, filepath.Join(cache, "bajigong-ci", "node_modules"))
-	}
-	for _, dir := range candidates {
-		_, err1 := os.Stat(filepath.Join(dir, "jose"))
-		_, err2 := os.Stat(filepath.Join(dir, "@digitalbazaar", "vc-bitstring-status-list"))
-		if dir != "" && err1 == nil && err2 == nil {
-			return node, dir
-		}
-	}
-	lacks("a node_modules folder with jose and @digitalbazaar/vc-bitstring-status-list (BAJIGONG_NODE_MODULES)")
-	return "", ""
-}
-
 // The lists as anybody fetches them: the first and the second, each purpose, and
 // the past.
 func TestOtherPartsReadTheServedStatusLists(t *testing.T) {
-	node, modules := checker(t)
 	s := newSite(t)
 	got := s.MustCertificates(s.issuer, 0, 1)
 	s.allButOne()
@@ -194,23 +161,7 @@ func TestOtherPartsReadTheServedStatusLists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir() // node looks for packages beside the script
-	script, err := os.ReadFile(filepath.Join("testdata", "status.mjs"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "status.mjs"), script, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if modules, err = filepath.Abs(modules); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(modules, filepath.Join(dir, "node_modules")); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(node, filepath.Join(dir, "status.mjs"))
-	cmd.Stdin = bytes.NewReader(input)
-	if out, err := cmd.CombinedOutput(); err != nil || string(out) != "ok\n" {
-		t.Fatalf("%v\n%s", err, out)
+	if out := needed.NodeScript(t, "testdata/status.mjs", []string{"jose", "@digitalbazaar/vc-bitstring-status-list"}, nil, input); out != "ok\n" {
+		t.Fatal(out)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"bajigong/internal/fail"
 	"bajigong/internal/kv/pgkv/pgtest"
+	"bajigong/internal/needed"
 	"bajigong/internal/torture"
 	"bajigong/registry"
 )
@@ -70,7 +71,7 @@ func TestReadOnlyDisk(t *testing.T) {
 	dir := filepath.Join(realDir(t), "disk")
 	unmount, err := smallDisk(t.Context(), dir, 64<<20)
 	if err != nil {
-		skipUnlessCI(t, err)
+		needed.Missing(t, err)
 	}
 	defer unmount()
 	data := dataFlags{dir: filepath.Join(dir, "data")}

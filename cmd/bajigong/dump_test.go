@@ -23,6 +23,7 @@ import (
 	"bajigong/internal/kv/boltkv"
 	"bajigong/internal/kv/dump"
 	"bajigong/internal/kv/pgkv/pgtest"
+	"bajigong/internal/needed"
 	"bajigong/internal/torture"
 	"bajigong/registry"
 	"bajigong/registry/auditlog"
@@ -423,11 +424,12 @@ func TestEncryptedDump(t *testing.T) {
 	m.run(exitOK, "restore", name, "--store", store, "--identity", file(t, "id", mine.String()))
 	m.run(exitOK, "check", "--store", store)
 	// The layers are those of age and zstd, which open it without us.
-	if path, err := exec.LookPath("age"); err == nil {
-		if out, err := exec.Command(path, "-d", "-i", file(t, "id", mine.String()), name).Output(); err != nil || !bytes.HasPrefix(out, []byte("\x28\xb5\x2f\xfd")) {
+	t.Run("age", func(t *testing.T) {
+		age := needed.Tool(t, "age", "age")
+		if out, err := exec.Command(age, "-d", "-i", file(t, "id", mine.String()), name).Output(); err != nil || !bytes.HasPrefix(out, []byte("\x28\xb5\x2f\xfd")) {
 			t.Errorf("age -d: %v", err)
 		}
-	}
+	})
 }
 
 // TestKilledRestore kills the restoring process again and again; each time it

@@ -6,16 +6,15 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"bajigong/internal/needed"
 )
 
 // fontsOfThisMachine skips a test that prints where there is nothing to print with.
 func fontsOfThisMachine(t *testing.T) {
 	t.Helper()
 	if _, _, err := openFonts(nil); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("skipped: no Chinese TrueType font on this machine (Debian: fonts-lxgw-wenkai)")
+		needed.Missing(t, "a Chinese TrueType font (Debian: fonts-lxgw-wenkai):", err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bajigong/credentials"
+	"bajigong/internal/needed"
 	"bajigong/registry"
 )
 
@@ -107,13 +108,7 @@ func TestBundleRefusesAnOlderRegister(t *testing.T) {
 
 // TestScriptFetchesFromAServer: the module's fetchTrust against a real register.
 func TestScriptFetchesFromAServer(t *testing.T) {
-	node, err := exec.LookPath("node")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("node is needed with CI=true")
-		}
-		t.Skip("skipped: node is not on this machine")
-	}
+	node := needed.Tool(t, "node", "nodejs")
 	s := newServed(t)
 	one := s.MustCertificates(s.MustAdmit(1), 0, 2)[0]
 	dir := t.TempDir()

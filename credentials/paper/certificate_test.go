@@ -15,6 +15,7 @@ import (
 
 	"bajigong/credentials"
 	"bajigong/internal/fail"
+	"bajigong/internal/needed"
 )
 
 func options(t testing.TB) Options {
@@ -71,11 +72,11 @@ func TestFieldsStandAndCopyInOrder(t *testing.T) {
 
 // Ghostscript reads the file without repairing anything.
 func TestAnotherReaderFindsNoFault(t *testing.T) {
-	tool(t, "gs")
+	gs := needed.Tool(t, "gs", "ghostscript")
 	o := options(t)
 	o.Seal = seal(t)
 	path := save(t, "gs.pdf", printed(t, o, sample(t, 1), sample(t, 2)))
-	out, err := exec.Command("gs", "-q", "-dNOPAUSE", "-dBATCH", "-dSAFER", "-dPDFSTOPONERROR", "-dPDFSTOPONWARNING", "-sDEVICE=nullpage", path).CombinedOutput()
+	out, err := exec.Command(gs, "-q", "-dNOPAUSE", "-dBATCH", "-dSAFER", "-dPDFSTOPONERROR", "-dPDFSTOPONWARNING", "-sDEVICE=nullpage", path).CombinedOutput()
 	if err != nil || len(bytes.TrimSpace(out)) > 0 {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -15,32 +15,13 @@ import (
 	"testing"
 
 	"bajigong/credentials"
+	"bajigong/internal/needed"
 )
-
-// need skips a test whose outside part is not on this machine, and says which;
-// with CI=true it fails.
-func need(t testing.TB, ok bool, what string) {
-	t.Helper()
-	if ok {
-		return
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is not on this machine", what)
-	}
-	t.Skipf("skipped: %s is not on this machine", what)
-}
-
-func tool(t testing.TB, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	need(t, err == nil, name)
-	return path
-}
 
 func run(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	var stderr bytes.Buffer
-	cmd := exec.Command(tool(t, name), args...)
+	cmd := exec.Command(needed.Tool(t, name, "poppler-utils, zbar-tools, zxing-cpp-tools"), args...)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -64,7 +45,9 @@ func chinese(t testing.TB) Fonts {
 	for _, f := range found {
 		chain = append(chain, f.Font)
 	}
-	need(t, len(chain) > 0, "a Chinese TrueType font (Debian: fonts-lxgw-wenkai)")
+	if len(chain) == 0 {
+		needed.Missing(t, "a Chinese TrueType font (Debian: fonts-lxgw-wenkai)")
+	}
 	fonts, err := NewFonts(chain...)
 	must(t, err)
 	return fonts

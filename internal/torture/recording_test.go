@@ -3,15 +3,14 @@ package torture
 import (
 	"bytes"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"bajigong/internal/fail"
+	"bajigong/internal/needed"
 )
 
 // lines is what strace writes about two threads of a process.
@@ -186,9 +185,7 @@ func TestRecord(t *testing.T) {
 		rec, err = recorder.Wait(t.Context())
 	}
 	if fail.KindOf(err) == fail.Unavailable && err != nil {
-		if ci, _ := strconv.ParseBool(os.Getenv("CI")); !ci {
-			t.Skip(err)
-		}
+		needed.Missing(t, err)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -203,12 +200,7 @@ func TestRecord(t *testing.T) {
 }
 
 func TestRecordReportsAFailure(t *testing.T) {
-	if _, err := exec.LookPath("strace"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	needed.Tool(t, "strace", "strace")
 	recorder, err := Record(exec.Command("/bin/sh", "-c", "echo x > /dev/null; exit 3"), "/d")
 	if err != nil {
 		t.Fatal(err)

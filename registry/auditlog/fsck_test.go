@@ -10,36 +10,14 @@ import (
 	"strings"
 	"testing"
 	"time"
-)
 
-// tesseraFsck finds tessera's fsck: BAJIGONG_FSCK names it, or .ci/run has put it
-// where it keeps such things. It is not looked up by name alone, since fsck is
-// another program on most machines.
-//
-//	GOBIN=$HOME/.cache/bajigong-ci go install github.com/transparency-dev/tessera/cmd/fsck@v1.0.4
-func tesseraFsck(t *testing.T) string {
-	t.Helper()
-	if named := os.Getenv("BAJIGONG_FSCK"); named != "" {
-		return named
-	}
-	cache, err := os.UserCacheDir()
-	if err == nil {
-		path := filepath.Join(cache, "bajigong-ci", "fsck")
-		if _, err = os.Stat(path); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("tessera's fsck is not here: %v", err)
-	}
-	t.Skipf("tessera's fsck is not here; go install github.com/transparency-dev/tessera/cmd/fsck@v1.0.4 and name it in BAJIGONG_FSCK: %v", err)
-	return ""
-}
+	"bajigong/internal/needed"
+)
 
 // TestIndependentChecker has tessera's fsck read a log of ours, from files and as
 // a server hands it out.
 func TestIndependentChecker(t *testing.T) {
-	fsck := tesseraFsck(t)
+	fsck := needed.Fsck(t)
 	s := newSiteAt(t, largeLog(t), 70_000)
 	run := func(change func(dir string)) (string, bool) {
 		dir := t.TempDir()

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"bajigong/internal/fail"
+	"bajigong/internal/needed"
 	"bajigong/standards"
 )
 
@@ -178,18 +179,7 @@ func TestDocCommentExampleParses(t *testing.T) {
 // the directory of shared documents. Outside CI its absence skips the test.
 func sourceText(t *testing.T, name string) string {
 	t.Helper()
-	dir := os.Getenv("BAJIGONG_SHARED")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared")
-	}
-	b, err := os.ReadFile(filepath.Join(dir, "policy", name))
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("the policy texts must be there in CI (BAJIGONG_SHARED): %v", err)
-		}
-		t.Skipf("no policy text: %v", err)
-	}
-	return string(b)
+	return string(needed.Shared(t, "../..", "policy/"+name))
 }
 
 func TestKunshanAgreesWithItsText(t *testing.T) {

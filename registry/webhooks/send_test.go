@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -23,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"bajigong/internal/needed"
 	"bajigong/registry/webhooks"
 )
 
@@ -199,13 +199,7 @@ func TestSenderChecksTheServersCertificate(t *testing.T) {
 
 // node's own crypto, which shares no code with us, finds the signatures right.
 func TestSignatureForNode(t *testing.T) {
-	node, err := exec.LookPath("node")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("node is not installed")
-		}
-		t.Skip("node is not installed")
-	}
+	node := needed.Tool(t, "node", "nodejs")
 	m := message("")
 	h, err := m.Headers()
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"bajigong/internal/kv"
+	"bajigong/internal/needed"
 )
 
 // The disk fails in a child process, whose system calls strace makes fail: the
@@ -65,22 +66,10 @@ func outcome(err error) string {
 	return "failed"
 }
 
-// skip leaves a test out where the machine lacks something, but not in CI.
-func skip(t *testing.T, why error) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
-}
-
 // runChild gives what the child printed when the nth call of syscall fails.
 func runChild(t *testing.T, path, syscall, errno string, n int) []string {
 	t.Helper()
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		skip(t, err)
-	}
+	strace := needed.Tool(t, "strace", "strace")
 	inject := fmt.Sprintf("inject=%s:error=%s:when=%d", syscall, errno, n)
 	cmd := exec.CommandContext(t.Context(), strace, "-f", "-o", os.DevNull, "-e", inject, os.Args[0])
 	cmd.Env = append(os.Environ(), "BOLTKV_TEST_STORE="+path, "GORACE=atexit_sleep_ms=0")
@@ -88,7 +77,7 @@ func runChild(t *testing.T, path, syscall, errno string, n int) []string {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil && bytes.Contains(stderr.Bytes(), []byte("ptrace")) {
-		skip(t, fmt.Errorf("strace may not trace here: %s", stderr.Bytes()))
+		needed.Missing(t, "strace may not trace here:", stderr.String())
 	}
 	if err != nil {
 		t.Fatalf("%v: %s%s", err, out, stderr.Bytes())

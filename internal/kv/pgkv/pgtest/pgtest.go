@@ -11,13 +11,13 @@ import (
 	"encoding/hex"
 	"net/url"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"bajigong/internal/kv/pgkv/pgtest/pgserver"
+	"bajigong/internal/needed"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -44,14 +44,13 @@ func New(t testing.TB) string {
 	return connString
 }
 
-// need skips the test when err says that there is no PostgreSQL to be had.
+// need leaves the test out when err says that there is no PostgreSQL to be had.
 func need(t testing.TB, err error) {
 	t.Helper()
-	ci, _ := strconv.ParseBool(os.Getenv("CI"))
 	switch {
 	case err == nil:
-	case pgserver.IsMissing(err) && !ci:
-		t.Skipf("no PostgreSQL for this test: %v; install it or set BAJIGONG_TEST_POSTGRES", err)
+	case pgserver.IsMissing(err):
+		needed.Missing(t, "PostgreSQL; install it or set BAJIGONG_TEST_POSTGRES:", err)
 	default:
 		t.Fatalf("no PostgreSQL for this test: %v", err)
 	}
