@@ -82,7 +82,7 @@ func (r *Registry) CheckClaim(ctx context.Context, by Actor, req ClaimRequest) (
 // decided is a request held against the ledger at one moment.
 type decided struct {
 	match bool
-	material
+	*material
 	basis claimBasis
 }
 
@@ -110,7 +110,7 @@ type material struct {
 	unconfirmed []UnconfirmedPolicy
 }
 
-func (d decided) answer() ClaimAnswer {
+func (d *decided) answer() ClaimAnswer {
 	if !d.match {
 		note := &noMatchText
 		if d.bare {
@@ -118,8 +118,9 @@ func (d decided) answer() ClaimAnswer {
 		}
 		return ClaimAnswer{Outcome: policy.Deny, Reasons: []policy.Reason{NoMatch}, Note: note, TreeSize: d.size}
 	}
-	return ClaimAnswer{Outcome: d.basis.Decision.Outcome, Reasons: reasonsOf(d.basis.Decision), Next: nextSteps(d.basis.Decision), Match: true,
-		Decision: &d.basis.Decision, TreeSize: d.size, Unconfirmed: d.unconfirmed}
+	decision := d.basis.Decision // alone: the answer outlives what it was decided from
+	return ClaimAnswer{Outcome: decision.Outcome, Reasons: reasonsOf(decision), Next: nextSteps(decision), Match: true,
+		Decision: &decision, TreeSize: d.size, Unconfirmed: d.unconfirmed}
 }
 
 // reasonsOf lists the codes of what fails, or else of what is missing, once each.
@@ -141,11 +142,11 @@ func reasonsOf(d policy.Decision) []policy.Reason {
 func (r *Registry) decideClaim(rd kv.Reader, by Actor, q claimQuery, now time.Time) (decided, error) {
 	received, err := q.receivedOn(standards.DateOf(now))
 	if err != nil {
-		return decided{}, err
+		return decided{material: &material{}}, err
 	}
 	m, match, err := r.gatherClaim(rd, by, q, received, now)
 	if err != nil || !match {
-		return decided{material: m}, err
+		return decided{material: &m}, err
 	}
 	return m.decide(by, received, now), nil
 }
@@ -204,7 +205,7 @@ func (r *Registry) gatherClaim(rd kv.Reader, by Actor, q claimQuery, received st
 }
 
 // decide evaluates the policy over the material. It is pure.
-func (m material) decide(by Actor, received standards.Date, now time.Time) decided {
+func (m *material) decide(by Actor, received standards.Date, now time.Time) decided {
 	d := decided{match: true, material: m, basis: claimBasis{Received: received, Facts: m.facts, Applied: m.applied, Subject: m.subject,
 		Person: m.about, Channel: m.channel, Exceptions: m.exceptions}}
 	in := policy.Input{Now: now, Received: received, Payer: by.Organisation, Applied: m.applied, Subject: m.subject, Person: m.about,

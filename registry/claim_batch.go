@@ -638,7 +638,7 @@ func (r *Registry) ClaimBatchResults(ctx context.Context, by Actor, id string, e
 }
 
 // claimBatchLines opens page n of a run.
-func (r *Registry) claimBatchLines(ctx context.Context, run ClaimBatch, n int) (lines []byte, allowed []provisional, err error) {
+func (r *Registry) claimBatchLines(ctx context.Context, run ClaimBatch, n int) (lines []byte, allowed []*provisional, err error) {
 	var blocks [][]byte
 	places := []sealedPlace{sealedBatchLines(run.ID, n), sealedBatchAllowed(run.ID, n)}
 	err = r.db.View(ctx, func(rd kv.Reader) (err error) {

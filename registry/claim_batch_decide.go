@@ -76,16 +76,16 @@ type provisional struct {
 
 // provisionals are the allowed rows of a file so far, by person and by document.
 type provisionals struct {
-	claims []Claim
+	claims []*Claim
 	places map[string][]int // in claims
 }
 
-func (p *provisionals) add(x provisional) {
+func (p *provisionals) add(x *provisional) {
 	if p.places == nil {
 		p.places = map[string][]int{}
 	}
 	at := len(p.claims)
-	p.claims = append(p.claims, x.Claim)
+	p.claims = append(p.claims, &x.Claim)
 	if x.Claim.Person != (PersonID{}) {
 		p.places["p"+string(x.Claim.Person[:])] = append(p.places["p"+string(x.Claim.Person[:])], at)
 	}
@@ -103,7 +103,7 @@ func (p *provisionals) of(person PersonID, document []byte) (out []Claim) {
 		}
 	}
 	for _, at := range places {
-		out = append(out, p.claims[at])
+		out = append(out, *p.claims[at])
 	}
 	return out
 }
@@ -123,7 +123,7 @@ func provisionalRow(id string) (int, bool) {
 // batchPage is a page of rows that were answered.
 type batchPage struct {
 	lines    []byte // of JSON, each with its line feed
-	allowed  []provisional
+	allowed  []*provisional
 	counts   ClaimBatchCounts
 	policies []ClaimBatchPolicy
 	size     uint64 // of the audit log
@@ -192,10 +192,10 @@ func decideRow(by Actor, row *batchRow, g *gathered, before []Claim, now time.Ti
 	case g.wrong != nil:
 		line.Outcome, line.Problems = BatchInvalid, rowFields(row.number, g.wrong)
 	default:
-		d := decided{material: g.material}
+		d := decided{material: &g.material}
 		if g.match {
 			d.claims = append(slices.Clip(d.claims), before...)
-			d = d.material.decide(by, g.received, now)
+			d = d.decide(by, g.received, now)
 			out.policy = ClaimBatchPolicy{ID: g.policy.ID, Version: g.policy.Version, Digest: g.policy.Digest}
 			line.Policy, line.Version = g.policy.ID, g.policy.Version
 		}
@@ -268,7 +268,7 @@ func pageOf(rows []answeredRow, size uint64) batchPage {
 		lines.WriteByte('\n')
 		out.counts.count(row.line)
 		if row.allowed != nil {
-			out.allowed = append(out.allowed, *row.allowed)
+			out.allowed = append(out.allowed, row.allowed)
 		}
 		if row.policy.ID != "" {
 			out.policies = withPolicy(out.policies, row.policy)

@@ -13,8 +13,8 @@ import (
 // Evaluate decides a claim under p. It evaluates every rule, whatever fails
 // before, and its answer does not depend on the order in which certificates and
 // claims are given. A framework decides nothing and refuses every claim.
-func (p Policy) Evaluate(in Input) Decision {
-	e := newEvaluation(&p, in)
+func (p *Policy) Evaluate(in Input) Decision {
+	e := newEvaluation(p, in)
 	if p.Framework {
 		e.fail(p.Effective.Rule, NotDeciding, Text{"本政策为框架性规定，由下级政策执行", "this policy is a framework; the policies below it decide"})
 		return e.decision()
@@ -48,8 +48,8 @@ func (p Policy) Evaluate(in Input) Decision {
 // finds nothing here may still be confirmed ([Payment]); give it the claim's own
 // day of receipt, so that it counts in the year it was decided for, and the other
 // claims without it.
-func (p Policy) Taken(in Input) []Failure {
-	e := newEvaluation(&p, in)
+func (p *Policy) Taken(in Input) []Failure {
+	e := newEvaluation(p, in)
 	e.asksNothing = true
 	if r := p.Subject; r != nil && r.MostUnits > 0 && in.Subject.Kind == r.Kind {
 		e.mostUnits(r)

@@ -192,7 +192,7 @@ func badInput() Input {
 
 func TestAllRulesTogether(t *testing.T) {
 	var got []string
-	for _, f := range mustFull(t).Evaluate(badInput()).Failing {
+	for _, f := range decide(mustFull(t), badInput()).Failing {
 		got = append(got, f.Rule+" "+string(f.Reason))
 	}
 	want := []string{
@@ -210,7 +210,7 @@ func TestAllRulesTogether(t *testing.T) {
 func TestWhatIsMissingIsListedBesideWhatFails(t *testing.T) {
 	in := badInput()
 	in.Facts = nil
-	d := mustFull(t).Evaluate(in)
+	d := decide(mustFull(t), in)
 	if d.Outcome != Deny || len(d.Missing) != 3 || len(d.Failing) != 14 {
 		t.Errorf("%s, %d missing, %d failing", d.Outcome, len(d.Missing), len(d.Failing))
 	}
@@ -224,7 +224,7 @@ func TestOtherPayersStayUnnamed(t *testing.T) {
 		}
 	}
 	in.Others[0].Number = "secret-number"
-	b, err := json.Marshal(mustFull(t).Evaluate(in))
+	b, err := json.Marshal(decide(mustFull(t), in))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +240,7 @@ func TestOtherPayersStayUnnamed(t *testing.T) {
 	for i := range in.Claims {
 		in.Claims[i].Payer = ""
 	}
-	for _, f := range mustFull(t).Evaluate(in).Failing {
+	for _, f := range decide(mustFull(t), in).Failing {
 		if slices.ContainsFunc(f.Blocks, func(b Block) bool { return b.Own }) {
 			t.Error("claims without payer belong to nobody")
 		}
@@ -262,7 +262,7 @@ func TestStatesThatCount(t *testing.T) {
 		p := claimLike(in)
 		p.State, p.Expires = c.state, c.expires
 		in.Claims = []PastClaim{p}
-		d := mustPolicy(t, "sample-2026").Evaluate(in)
+		d := decide(mustPolicy(t, "sample-2026"), in)
 		if (d.Outcome == Deny) != c.counts {
 			t.Errorf("%s until %v: %s", c.state, c.expires, d.Outcome)
 		}
@@ -274,10 +274,10 @@ func TestRefund(t *testing.T) {
 	c := claimLike(in)
 	c.State = Refunded
 	in.Claims = []PastClaim{c}
-	if d := mustPolicy(t, "sample-2026").Evaluate(in); d.Outcome != Allow {
+	if d := decide(mustPolicy(t, "sample-2026"), in); d.Outcome != Allow {
 		t.Errorf("restoring: %+v", d)
 	}
-	if d := mustFull(t).Evaluate(in); d.Outcome != Deny || len(d.Failing) != 2 {
+	if d := decide(mustFull(t), in); d.Outcome != Deny || len(d.Failing) != 2 {
 		t.Errorf("not restoring: %+v", d)
 	}
 	// Kunshan's text is silent: ask.
@@ -398,7 +398,7 @@ func TestWindowEndsOnTheSameDayOfTheMonth(t *testing.T) {
 	}
 	in := goodInput()
 	in.Certificate.Issued = "2025-03-05"
-	if d := mustFull(t).Evaluate(in); d.Outcome != Allow {
+	if d := decide(mustFull(t), in); d.Outcome != Allow {
 		t.Errorf("the last day belongs to the window: %+v", d.Failing)
 	}
 }
@@ -409,7 +409,7 @@ func TestGranularity(t *testing.T) {
 	c := claimLike(in)
 	c.Trade, c.Certificate = "02", "X"
 	in.Claims = []PastClaim{c}
-	if d := mustFull(t).Evaluate(in); d.Outcome != Allow || d.OnceKey != "uplift/occupation=2022:6-18-01-01/level=senior/trade=01" {
+	if d := decide(mustFull(t), in); d.Outcome != Allow || d.OnceKey != "uplift/occupation=2022:6-18-01-01/level=senior/trade=01" {
 		t.Errorf("by trade: %+v", d)
 	}
 	p := mustPolicy(t, "sample-2026")
@@ -423,7 +423,7 @@ func TestGranularity(t *testing.T) {
 	}
 	// No trade is written "--" on paper.
 	in.Certificate.Trade, in.Claims[0].Trade, in.Claims[0].Level = "--", "", standards.Senior
-	if d := mustFull(t).Evaluate(in); d.Outcome != Deny {
+	if d := decide(mustFull(t), in); d.Outcome != Deny {
 		t.Errorf("-- is no trade: %+v", d)
 	}
 }
@@ -510,11 +510,11 @@ func TestDecidedByDateOfIssue(t *testing.T) {
 func TestCertificatesFromElsewhere(t *testing.T) {
 	in := goodInput()
 	in.Certificate.Origin, in.Certificate.Entitled = OriginElsewhere, NotAsserted
-	if d := mustFull(t).Evaluate(in); d.Outcome != Allow {
+	if d := decide(mustFull(t), in); d.Outcome != Allow {
 		t.Errorf("entitlement is not asserted for certificates from elsewhere: %+v", d)
 	}
 	in.Certificate.Entitled = NotEntitled
-	if d := mustFull(t).Evaluate(in); d.Outcome != Deny {
+	if d := decide(mustFull(t), in); d.Outcome != Deny {
 		t.Errorf("but known lack of it refuses: %+v", d)
 	}
 }
@@ -690,10 +690,10 @@ func TestGoldenDecisions(t *testing.T) {
 	missing := goodInput()
 	missing.Facts = nil
 	for name, d := range map[string]Decision{
-		"sample-allow": mustPolicy(t, "sample-2026").Evaluate(scarce),
-		"sample-hold":  mustPolicy(t, "sample-2026").Evaluate(missing),
-		"kunshan-hold": mustKunshan(t).Evaluate(missing),
-		"full-deny":    mustFull(t).Evaluate(badInput()),
+		"sample-allow": decide(mustPolicy(t, "sample-2026"), scarce),
+		"sample-hold":  decide(mustPolicy(t, "sample-2026"), missing),
+		"kunshan-hold": decide(mustKunshan(t), missing),
+		"full-deny":    decide(mustFull(t), badInput()),
 	} {
 		d.Digest = "digest of the file" // it changes with every comment there
 		got, err := json.MarshalIndent(d, "", "  ")
@@ -742,11 +742,11 @@ func TestFirstAndLastDaysBelong(t *testing.T) {
 	}
 	in := goodInput()
 	in.Received, in.Certificate.Issued = "2021-12-31", "2021-12-01"
-	if d := mustKunshan(t).Evaluate(in); d.Outcome != Allow {
+	if d := decide(mustKunshan(t), in); d.Outcome != Allow {
 		t.Errorf("the last day the text speaks of needs no confirmation: %+v", d.Missing)
 	}
 	in.Received = "2022-01-01"
-	if d := mustKunshan(t).Evaluate(in); d.Outcome != Hold {
+	if d := decide(mustKunshan(t), in); d.Outcome != Hold {
 		t.Errorf("the day after does: %s", d.Outcome)
 	}
 }
@@ -785,7 +785,7 @@ func TestWithin(t *testing.T) {
 	}
 	in := goodInput()
 	in.Certificate.Kind, in.Certificate.Place = KindSpecialAbility, "320583"
-	if d := mustFull(t).Evaluate(in); d.Outcome != Allow {
+	if d := decide(mustFull(t), in); d.Outcome != Allow {
 		t.Errorf("acquired in the city: %+v", d.Failing)
 	}
 }
@@ -798,7 +798,7 @@ func TestFactForms(t *testing.T) {
 	}
 	in := goodInput()
 	in.Facts[Insured] = Fact{Value: Yes, Source: "a", Reference: "b", At: in.Now.Add(time.Hour)} // their clock, the same day
-	if d := mustFull(t).Evaluate(in); d.Outcome != Allow {
+	if d := decide(mustFull(t), in); d.Outcome != Allow {
 		t.Errorf("stated today: %+v", d.Missing)
 	}
 }

@@ -36,7 +36,7 @@ func twoInput() Input {
 }
 
 func TestLanguage2GoodInputPasses(t *testing.T) {
-	d := mustParse(t, "testdata/full2.yaml").Evaluate(twoInput())
+	d := decide(mustParse(t, "testdata/full2.yaml"), twoInput())
 	if d.Outcome != Allow || d.Amount != 240000 || !d.Scarce || d.PayTo != "person" || d.AdvanceMost != 120000 || len(d.Calculation) != 4 {
 		b, _ := json.MarshalIndent(d, "", " ")
 		t.Fatalf("%s", b)
@@ -51,7 +51,7 @@ func workInput() Input {
 }
 
 func TestLanguage2WithoutCertificate(t *testing.T) {
-	d := mustParse(t, "testdata/work2.yaml").Evaluate(workInput())
+	d := decide(mustParse(t, "testdata/work2.yaml"), workInput())
 	if d.Outcome != Allow || d.Amount != 100000 || d.Units != 2 || d.PayTo != "enterprise" || d.OnceKey != "work/subject=work_months/period=2026-01-01..2026-02-28" {
 		b, _ := json.MarshalIndent(d, "", " ")
 		t.Fatalf("%s", b)

@@ -87,3 +87,6 @@ func claimLike(in Input) PastClaim {
 	return PastClaim{ID: "claim-1", Payer: "payer-b", Fund: FundSkillUplift, Policy: "full", Occupation: c.Occupation, Edition: c.Edition,
 		Trade: c.Trade, Level: c.Level, Certificate: c.Number, State: Confirmed, At: at("2026-02-21"), Year: 2026}
 }
+
+// decide is what p says of a claim.
+func decide(p Policy, in Input) Decision { return p.Evaluate(in) }

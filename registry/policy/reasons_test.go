@@ -76,8 +76,8 @@ func TestEveryReasonHasItsSentenceAndNextStep(t *testing.T) {
 }
 
 func TestStepsOfADecisionAreFilledIn(t *testing.T) {
-	for _, d := range []Decision{mustFull(t).Evaluate(badInput()), mustFull(t).Evaluate(Input{Now: at("2026-03-05")}),
-		mustParse(t, "testdata/work2.yaml").Evaluate(Input{Now: at("2026-03-05"), Subject: Subject{Kind: ForWorkMonths}})} {
+	for _, d := range []Decision{decide(mustFull(t), badInput()), decide(mustFull(t), Input{Now: at("2026-03-05")}),
+		decide(mustParse(t, "testdata/work2.yaml"), Input{Now: at("2026-03-05"), Subject: Subject{Kind: ForWorkMonths}})} {
 		steps := d.Steps()
 		if want := max(len(d.Failing), len(d.Missing)); len(steps) == 0 || len(d.Failing) > 0 && len(steps) != len(d.Failing) || len(steps) > want {
 			t.Errorf("%d steps of %d failing, %d missing", len(steps), len(d.Failing), len(d.Missing))
