@@ -82,6 +82,7 @@ type Registry struct {
 	witnesses []auditlog.WitnessKey // of cfg.Witnesses, in order
 	cosigned  atomic.Pointer[auditlog.Cosigned]
 	verdicts  recent[placeOfVersion, *verdictFound]
+	handles   recent[credentials.Handle, versionIn]
 	issuers   recent[issuerPlace, issuerFound]
 	read      struct {
 		versions recent[string, decoded[Version]]

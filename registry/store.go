@@ -46,6 +46,9 @@ func (w watched) Prefetch(reads []kv.Read) error {
 	return nil
 }
 
+// State implements kv.Stated.
+func (w watched) State() uint64 { return kv.StateOf(w.Reader) }
+
 func (w watched) Get(t kv.Table, key []byte) ([]byte, error) {
 	v, err := w.Reader.Get(t, key)
 	return v, w.keep(err)

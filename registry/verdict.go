@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"bajigong/credentials"
@@ -25,7 +26,7 @@ func (r *Registry) VerdictByHandle(ctx context.Context, handle string) (out cred
 		if bad != nil {
 			return nil
 		}
-		v, err := r.versionBy(rd, indexVersionsByHandle, kv.Key(string(h)))
+		v, err := r.versionWith(rd, h)
 		if err != nil || v.Number == "" {
 			return err
 		}
@@ -158,6 +159,26 @@ func (r *Registry) versionBy(rd kv.Reader, index kv.Table, entry []byte) (Versio
 	return v, err
 }
 
+// versionIn is a version as a state of the store has it.
+type versionIn struct {
+	state   uint64
+	version Version
+}
+
+// versionWith is the version with a handle. While nothing at all is written, the same
+// handle is not looked up twice.
+func (r *Registry) versionWith(rd kv.Reader, h credentials.Handle) (Version, error) {
+	state := kv.StateOf(rd)
+	if known, ok := r.handles.look(h); ok && state != 0 && known.state == state {
+		return known.version, nil
+	}
+	v, err := r.versionBy(rd, indexVersionsByHandle, kv.Key(string(h)))
+	if err == nil && state != 0 && v.Number != "" {
+		r.handles.keep(h, versionIn{state, v})
+	}
+	return v, err
+}
+
 // placeOfVersion names a version of a certificate.
 type placeOfVersion struct {
 	number string
@@ -178,6 +199,8 @@ type verdictFound struct {
 
 	verdict credentials.Verdict
 	claims  credentials.Claims
+
+	state atomic.Uint64 // of the store in which all of this was so last
 }
 
 // sameVersion reports whether two readings of a version are of the same state.
@@ -208,6 +231,7 @@ func (r *Registry) verdictOn(rd kv.Reader, v Version, now time.Time) (credential
 		if found.verdict.First() == credentials.ReasonUnknownCertificate {
 			return found.verdict, found.claims, nil
 		}
+		found.state.Store(kv.StateOf(rd))
 		r.verdicts.keep(place, found)
 	}
 	out := found.verdict
@@ -217,8 +241,18 @@ func (r *Registry) verdictOn(rd kv.Reader, v Version, now time.Time) (credential
 	return out, found.claims, nil
 }
 
-// holds reports whether everything that f rests on is what it was.
-func (f *verdictFound) holds(rd kv.Reader) (bool, error) {
+// holds reports whether everything that f rests on is what it was, which it is while
+// nothing at all is written.
+func (f *verdictFound) holds(rd kv.Reader) (same bool, err error) {
+	state := kv.StateOf(rd)
+	if state != 0 && f.state.Load() == state {
+		return true, nil
+	}
+	defer func() {
+		if same {
+			f.state.Store(state)
+		}
+	}()
 	directory, err := counter(rd, counterDirectory(), 0)
 	if err != nil || directory != f.directory {
 		return false, err

@@ -194,15 +194,16 @@ func weight(accept, major, minor string) int {
 		return 1000
 	}
 	best, found := 0, -1
-	for _, part := range strings.Split(accept, ",") {
+	for part := range strings.SplitSeq(accept, ",") {
 		media, params, _ := strings.Cut(part, ";")
+		kind, of, _ := strings.Cut(strings.TrimSpace(media), "/")
 		specific := -1
-		switch strings.ToLower(strings.TrimSpace(media)) {
-		case major + "/" + minor:
+		switch {
+		case strings.EqualFold(kind, major) && strings.EqualFold(of, minor):
 			specific = 2
-		case major + "/*":
+		case strings.EqualFold(kind, major) && of == "*":
 			specific = 1
-		case "*/*":
+		case kind == "*" && of == "*":
 			specific = 0
 		}
 		if specific > found {
@@ -214,7 +215,7 @@ func weight(accept, major, minor string) int {
 
 // quality reads q=0.123; anything else counts as 1.
 func quality(params string) int {
-	for _, p := range strings.Split(params, ";") {
+	for p := range strings.SplitSeq(params, ";") {
 		name, value, ok := strings.Cut(strings.TrimSpace(p), "=")
 		if !ok || !strings.EqualFold(strings.TrimSpace(name), "q") {
 			continue

@@ -60,15 +60,22 @@ func (s *Server) reference(c *fiber.Ctx) string {
 	return ref
 }
 
+// hardening are headers of every answer, their names as HTTP/1.1 writes them.
+var hardening = []struct{ name, value []byte }{
+	{[]byte(fiber.HeaderXContentTypeOptions), []byte("nosniff")},
+	{[]byte(fiber.HeaderReferrerPolicy), []byte("no-referrer")},
+	{[]byte(fiber.HeaderContentSecurityPolicy), []byte(contentPolicy)},
+	{[]byte(fiber.HeaderXFrameOptions), []byte("DENY")},
+	{[]byte("Cross-Origin-Opener-Policy"), []byte("same-origin")},
+	{[]byte(fiber.HeaderPermissionsPolicy), []byte("camera=(), microphone=(), geolocation=()")},
+}
+
 // harden sets the headers that every answer has.
 func (s *Server) harden(c *fiber.Ctx) {
 	c.Set("X-Request-Id", s.reference(c))
-	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
-	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
-	c.Set(fiber.HeaderContentSecurityPolicy, contentPolicy)
-	c.Set(fiber.HeaderXFrameOptions, "DENY")
-	c.Set("Cross-Origin-Opener-Policy", "same-origin")
-	c.Set(fiber.HeaderPermissionsPolicy, "camera=(), microphone=(), geolocation=()")
+	for _, h := range hardening {
+		c.Response().Header.SetCanonical(h.name, h.value)
+	}
 	if len(c.Response().Header.Peek(fiber.HeaderCacheControl)) == 0 {
 		c.Set(fiber.HeaderCacheControl, "no-store")
 	}

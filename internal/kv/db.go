@@ -40,6 +40,7 @@ type DB struct {
 	opt        Options
 	prefetches atomic.Bool  // the engine's Reader is a Prefetcher
 	last       atomic.Int64 // committed time that the last group found, Unix seconds
+	seen       atomic.Pointer[committed]
 
 	// Set by Open when the migrations are done: every group must find it.
 	version int
@@ -144,15 +145,22 @@ func (db *DB) Now(r Reader) (time.Time, error) {
 	if t, ok := r.(Tx); ok {
 		return t.Now(), nil
 	}
-	value, err := r.Get(metaTable, timeKey)
+	state := StateOf(r)
+	if seen := db.seen.Load(); seen != nil && state != 0 && seen.state == state {
+		return later(db.opt.Now(), seen.last), nil
+	}
+	last, err := db.Committed(r)
 	if err != nil {
 		return time.Time{}, err
 	}
-	last, err := parseTime(value)
-	if err != nil {
-		return time.Time{}, err
-	}
+	db.seen.Store(&committed{state, last})
 	return later(db.opt.Now(), last), nil
+}
+
+// committed is the time of the newest group in a state.
+type committed struct {
+	state uint64
+	last  time.Time
 }
 
 // Committed is the time of the newest group as of r: no Update that is not in r

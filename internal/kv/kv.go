@@ -123,6 +123,19 @@ type Prefetcher interface {
 	Prefetch(reads []Read) error
 }
 
+// Stated is a Reader that can name the state it shows.
+type Stated interface{ State() uint64 }
+
+// StateOf names the state that r shows: as long as it is the same for Readers of one
+// DB, and not 0, they show the same. It is 0 for a Reader that sees writes of its
+// own, and where the engine cannot tell.
+func StateOf(r Reader) uint64 {
+	if s, ok := r.(Stated); ok {
+		return s.State()
+	}
+	return 0
+}
+
 // A Watcher is an Engine whose connections may lead to another copy of the
 // database one day. DB names the one row that it alone writes, with each of its
 // groups; a copy whose row is older than what was confirmed is not to be read.

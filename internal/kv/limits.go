@@ -69,6 +69,9 @@ func (c checked) Prefetch(reads []Read) error {
 	return nil
 }
 
+// State implements Stated.
+func (c checked) State() uint64 { return StateOf(c.below) }
+
 func (c checked) Get(t Table, key []byte) ([]byte, error) {
 	if err := checkKey(t, key); err != nil {
 		return nil, err

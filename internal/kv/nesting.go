@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // enclose calls a function of a caller. Every function that a View or Update is
@@ -11,9 +12,14 @@ import (
 //
 //go:noinline
 func enclose(fn func() error) error {
+	inside.Add(1)
+	defer inside.Add(-1)
 	err := fn() // the address this call returns to is the mark
 	return err
 }
+
+// inside is how many functions run under enclose, on any goroutine.
+var inside atomic.Int64
 
 // mark is the return address inside enclose.
 var mark = sync.OnceValue(func() (pc uintptr) {
@@ -32,8 +38,12 @@ var mark = sync.OnceValue(func() (pc uintptr) {
 // that waits for the outer View.
 //
 // Such a function is given no context that could carry a note, but it runs on
-// its caller's goroutine; so the stack is asked. That costs a microsecond or two.
+// its caller's goroutine; so the stack is asked. That costs a microsecond or two, and
+// is left out while no such function runs anywhere.
 func enclosed() bool {
+	if inside.Load() == 0 {
+		return false
+	}
 	var pcs [32]uintptr
 	n := runtime.Callers(2, pcs[:])
 	return slices.Contains(pcs[:n], mark())

@@ -104,6 +104,9 @@ type noter struct {
 	group *Group
 }
 
+// State implements kv.Stated.
+func (n *noter) State() uint64 { return kv.StateOf(n.below) }
+
 func (n *noter) Get(t kv.Table, key []byte) ([]byte, error) {
 	n.group.Reads = append(n.group.Reads, kv.Read{Table: t, Key: key})
 	return n.below.Get(t, key)

@@ -15,6 +15,15 @@ type reader struct {
 	tx  *bbolt.Tx
 }
 
+// State implements kv.Stated: bbolt numbers its transactions, and what a View shows
+// is that of the last one before it.
+func (r reader) State() uint64 {
+	if r.tx.Writable() {
+		return 0
+	}
+	return uint64(r.tx.ID())
+}
+
 func (r reader) Get(t kv.Table, key []byte) ([]byte, error) {
 	bucket := r.tx.Bucket([]byte(t))
 	if bucket == nil {

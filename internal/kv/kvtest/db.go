@@ -8,6 +8,7 @@ func runDB(t *testing.T, h Harness) {
 		run  func(*testing.T, Harness)
 	}{
 		{"Model", dbModel},
+		{"State", dbState},
 		{"ClaimOnce", dbClaimOnce},
 		{"EmptyAndAbsent", dbEmptyAndAbsent},
 		{"Limits", dbLimits},

@@ -366,3 +366,41 @@ func dbNested(t *testing.T, h Harness) {
 	s.update(increment("a", "n"))
 	s.want("a", "n", "1")
 }
+
+// dbState holds states to what they show: two Views of one state read the same, and
+// after a write there is another one. Within an Update there is none.
+func dbState(t *testing.T, h Harness) {
+	s := open(t, h.Open(t), kv.Options{})
+	shown := map[uint64]string{}
+	var last uint64
+	for n := range 20 {
+		want := fmt.Sprint(n)
+		if err := s.Update(t.Context(), func(tx kv.Tx) error {
+			if state := kv.StateOf(tx); state != 0 {
+				t.Errorf("an Update has state %d", state)
+			}
+			tx.Put("t1", []byte("k"), []byte(want))
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := s.View(t.Context(), func(r kv.Reader) error {
+				v, err := r.Get("t1", []byte("k"))
+				if last = kv.StateOf(r); last != 0 {
+					if before, ok := shown[last]; ok && before != string(v) {
+						t.Errorf("state %d shows %s and %s", last, before, v)
+					}
+					shown[last] = string(v)
+				}
+				equal(t, "value", string(v), want)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if last != 0 && len(shown) != 20 {
+		t.Errorf("%d states of 20 writes", len(shown))
+	}
+}
