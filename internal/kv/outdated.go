@@ -54,6 +54,15 @@ func (g *guarded) check(reads func() []Read) error {
 	return err
 }
 
+// State implements Stated; nothing may be taken from a state before its schema is
+// known to be ours.
+func (g *guarded) State() uint64 {
+	if !g.sure {
+		return 0
+	}
+	return StateOf(g.below)
+}
+
 func (g *guarded) Get(t Table, key []byte) ([]byte, error) {
 	if err := g.check(func() []Read { return []Read{{Table: t, Key: key}} }); err != nil {
 		return nil, err
