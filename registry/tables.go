@@ -841,6 +841,15 @@ func counterDecisions(institution string) []byte { return kv.Key("decisions", in
 
 func counterStatus() []byte { return kv.Key("status") }
 
+// ScatteredTables are the large tables whose keys begin with a person, a hash or a
+// random id: new ones fall anywhere among those that are there.
+func ScatteredTables() []kv.Table {
+	return []kv.Table{
+		tablePersonByDocument, tableClaims, tableCounters, tableSignPeople, tableFigurePeople, indexCertificatesByPerson,
+		indexResultsByPerson, indexVersionsByHandle, indexClaimsByID,
+	}
+}
+
 func counterClaims(p PersonID) []byte { return kv.Key("claims", p[:]) }
 
 func counterStatusVersion(purpose string, list int) []byte {

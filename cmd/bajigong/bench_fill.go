@@ -67,7 +67,7 @@ func openTown(ctx context.Context, w world, dir string) (*town, error) {
 
 // load finds the state that the store is in, and its time.
 func (t *town) load(ctx context.Context) error {
-	engine, err := boltkv.Open(t.data.storePath(), boltkv.Options{MustExist: true})
+	engine, err := boltkv.Open(t.data.storePath(), boltkv.Options{MustExist: true, Scattered: registry.ScatteredTables()})
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (t *town) fill(ctx context.Context, size torture.TownSize) error {
 		return nil
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(benchGC))
-	engine, err := boltkv.Open(t.data.storePath(), boltkv.Options{MustExist: true, NoSync: true})
+	engine, err := boltkv.Open(t.data.storePath(), boltkv.Options{MustExist: true, NoSync: true, Scattered: registry.ScatteredTables()})
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func openStore(ctx context.Context, store string, mustExist bool) (kv.Engine, er
 		}
 		return e, nil
 	}
-	return openBolt(store, boltkv.Options{MustExist: mustExist})
+	return openBolt(store, boltkv.Options{MustExist: mustExist, Scattered: registry.ScatteredTables()})
 }
 
 func openBolt(store string, opt boltkv.Options) (kv.Engine, error) {

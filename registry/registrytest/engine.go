@@ -11,6 +11,7 @@ import (
 	"bajigong/internal/kv/boltkv"
 	"bajigong/internal/kv/pgkv"
 	"bajigong/internal/kv/pgkv/pgtest"
+	"bajigong/registry"
 )
 
 // engineOfEnvironment is what BAJIGONG_TEST_ENGINE names: "bbolt", also when it
@@ -31,7 +32,7 @@ func engineOfEnvironment(t testing.TB) func(testing.TB, string) kv.Engine {
 // Bolt opens the bbolt file of a directory, without syncing.
 func Bolt(t testing.TB, dir string) kv.Engine {
 	t.Helper()
-	e, err := boltkv.Open(filepath.Join(dir, "store.db"), boltkv.Options{NoSync: true})
+	e, err := boltkv.Open(filepath.Join(dir, "store.db"), boltkv.Options{NoSync: true, Scattered: registry.ScatteredTables()})
 	if err != nil {
 		t.Fatal(err)
 	}
