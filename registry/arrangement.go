@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -120,15 +121,23 @@ func (r *Registry) ArrangeSession(ctx context.Context, by Actor, session string,
 			out, err = r.arrangementView(tx, by, s, old)
 			return err
 		}
-		rules, facts, err := r.arrangementFacts(tx, s, in.Plan, tx.Now())
+		cards, err := cardsOfPlan(tx, in.Plan)
 		if err != nil {
 			return err
 		}
-		if err := r.aroundSession(tx, rules, s, in.Plan, &facts, tx.Now()); err != nil {
+		whole, same, err := asOnePerson(tx, cards)
+		if err != nil {
+			return err
+		}
+		rules, facts, err := r.arrangementFacts(tx, s, whole, tx.Now())
+		if err != nil {
+			return err
+		}
+		if err := r.aroundSession(tx, rules, s, in.Plan, &facts, same, tx.Now()); err != nil {
 			return err
 		}
 		bad := rules.Check(in.Plan, facts)
-		kept, err := r.keptAway(tx, in.Plan, facts)
+		kept, err := r.keptAway(tx, facts, same)
 		if err != nil {
 			return err
 		}
@@ -140,7 +149,7 @@ func (r *Registry) ArrangeSession(ctx context.Context, by Actor, session string,
 			return fail.New(fail.Invalid, "arrangement_refused", "the arrangement breaks %d rules; nothing was stored", len(bad)).
 				In("考务编排有 %d 处不符合规定，未保存", len(bad)).At(bad...)
 		}
-		a := newArrangement(s, in, rules.ID, facts.Cards)
+		a := newArrangement(s, in, rules.ID, cards)
 		a.N, a.By, a.Recorded = old.N+1, by.Account, tx.Now()
 		if err := replaceArrangement(tx, a, old, had); err != nil {
 			return err
@@ -149,7 +158,7 @@ func (r *Registry) ArrangeSession(ctx context.Context, by Actor, session string,
 			Detail: map[string]any{"n": a.N, "plan": a.Plan, "rules": a.Rules, "reason": a.Reason}}); err != nil {
 			return err
 		}
-		days, err := examinerDays(tx, rules, a, facts)
+		days, err := examinerDays(tx, rules, a, facts, same)
 		if err != nil {
 			return err
 		}
@@ -213,10 +222,10 @@ func replaceArrangement(tx kv.Tx, a, old Arrangement, had bool) error {
 	return arrangements.Put(tx, a)
 }
 
-// arrangementFacts reads what the rules ask about the people of a plan: their
-// cards and ties, and which of those they avoid are on the roster. What counts is
+// arrangementFacts reads what the rules ask about the people of cards: their ties,
+// and which of those they avoid are on the roster. What counts is
 // what was recorded by known.
-func (r *Registry) arrangementFacts(rd kv.Reader, s Session, plan examiners.Plan, known time.Time) (rules examiners.Rules, f examiners.Facts, err error) {
+func (r *Registry) arrangementFacts(rd kv.Reader, s Session, cards map[string]examiners.Examiner, known time.Time) (rules examiners.Rules, f examiners.Facts, err error) {
 	if rules, err = r.peopleRules(s.Region, standards.DateOf(s.Planned)); err != nil {
 		return rules, f, err
 	}
@@ -224,10 +233,7 @@ func (r *Registry) arrangementFacts(rd kv.Reader, s Session, plan examiners.Plan
 	if err != nil {
 		return rules, f, err
 	}
-	f = examiners.Facts{Session: s.ID, Institution: s.Institution, USCC: inst.USCC, Occupation: s.Occupation, Level: s.Level, ExamDate: s.ExamDate, Known: known}
-	if f.Cards, err = cardsOfPlan(rd, plan); err != nil {
-		return rules, f, err
-	}
+	f = examiners.Facts{Session: s.ID, Institution: s.Institution, USCC: inst.USCC, Occupation: s.Occupation, Level: s.Level, ExamDate: s.ExamDate, Known: known, Cards: cards}
 	if f.Ties, err = tiesOfPlan(rd, f.Cards); err != nil {
 		return rules, f, err
 	}
@@ -256,6 +262,37 @@ func cardsOfPlan(rd kv.Reader, plan examiners.Plan) (map[string]examiners.Examin
 	}
 	return out, err
 }
+
+// asOnePerson are cards with the one id of each person after merges: two cards for
+// two documents of one person count as his. What is stored keeps the id that a card
+// was given for, so that undoing a merge needs nothing.
+func asOnePerson(rd kv.Reader, cards map[string]examiners.Examiner) (map[string]examiners.Examiner, samePeople, error) {
+	keys := slices.Sorted(maps.Keys(cards))
+	people := make([]examiners.Person, len(keys))
+	for i, id := range keys {
+		people[i] = cards[id].Person
+	}
+	ids, err := identitiesOfExaminers(rd, people)
+	if err != nil {
+		return nil, nil, err
+	}
+	out, same := make(map[string]examiners.Examiner, len(cards)), samePeople{}
+	for i, id := range keys {
+		card := cards[id]
+		card.Person = examiners.Person(ids[i][0].String())
+		out[id] = card
+		if same[card.Person] == nil {
+			for _, p := range ids[i] {
+				same[card.Person] = append(same[card.Person], examiners.Person(p.String()))
+			}
+		}
+	}
+	return out, same, nil
+}
+
+// samePeople are the ids of persons after merges, by the one they count as, which
+// comes first.
+type samePeople map[examiners.Person][]examiners.Person
 
 func tiesOfPlan(rd kv.Reader, cards map[string]examiners.Examiner) (map[examiners.Person]examiners.Ties, error) {
 	people := make([]examiners.Person, 0, len(cards))
@@ -330,7 +367,7 @@ func employedAmong(rd kv.Reader, session string, ties map[examiners.Person]exami
 
 // aroundSession adds what the rules ask about other sessions: those of the
 // institution before and after, and what people do elsewhere that day.
-func (r *Registry) aroundSession(rd kv.Reader, rules examiners.Rules, s Session, plan examiners.Plan, f *examiners.Facts, now time.Time) (err error) {
+func (r *Registry) aroundSession(rd kv.Reader, rules examiners.Rules, s Session, plan examiners.Plan, f *examiners.Facts, same samePeople, now time.Time) (err error) {
 	var inRow, thatDay []examiners.Person
 	for _, pl := range plan.Places() {
 		card, ok := f.Cards[pl.Examiner]
@@ -347,7 +384,7 @@ func (r *Registry) aroundSession(rd kv.Reader, rules examiners.Rules, s Session,
 	if f.After, err = r.neighbours(rd, rules, s, inRow, false, now); err != nil {
 		return err
 	}
-	f.SameDay, err = elsewhereThatDay(rd, rules, s, thatDay)
+	f.SameDay, err = elsewhereThatDay(rd, rules, s, thatDay, same)
 	return err
 }
 
@@ -398,10 +435,23 @@ func heldOf(rd kv.Reader, rules examiners.Rules, page []Arrangement, today stand
 	if err != nil {
 		return nil, err
 	}
+	var people []examiners.Person // of all, in the order of page
+	for _, a := range page {
+		people = append(people, a.inRoles(rules.Rotation.Roles)...)
+	}
+	ids, err := identitiesOfExaminers(rd, people)
+	if err != nil {
+		return nil, err
+	}
+	for i := range people {
+		people[i] = examiners.Person(ids[i][0].String())
+	}
 	var out []examiners.Held
 	for i, a := range page {
 		held := ok[i] && (found[i].State != SessionPlanned || a.ExamDate >= today)
-		out = append(out, examiners.Held{Session: a.Session, Held: held, People: a.inRoles(rules.Rotation.Roles)})
+		n := len(a.inRoles(rules.Rotation.Roles))
+		out = append(out, examiners.Held{Session: a.Session, Held: held, People: people[:n:n]})
+		people = people[n:]
 	}
 	return out, nil
 }
@@ -409,23 +459,31 @@ func heldOf(rd kv.Reader, rules examiners.Rules, page []Arrangement, today stand
 // dayRead bounds how many arrangements of one person on one day are looked at.
 const dayRead = 50
 
-func elsewhereThatDay(rd kv.Reader, rules examiners.Rules, s Session, people []examiners.Person) (map[examiners.Person][]string, error) {
+func elsewhereThatDay(rd kv.Reader, rules examiners.Rules, s Session, people []examiners.Person, same samePeople) (map[examiners.Person][]string, error) {
 	out := map[examiners.Person][]string{}
 	slices.Sort(people)
 	for _, p := range slices.Compact(people) {
-		rng := kv.Prefix(kv.Key(p, string(s.ExamDate)))
-		rng.Limit = dayRead
-		same, _, err := arrangements.ScanIndex(rd, indexArrangementsByPerson, rng)
-		if err != nil {
-			return nil, err
-		}
-		for _, a := range same {
-			if a.Institution != s.Institution && slices.Contains(a.inRoles(rules.SameDay.Roles), p) && !slices.Contains(out[p], a.Institution) {
-				out[p] = append(out[p], a.Institution)
+		for _, id := range same[p] {
+			day, err := thatDay(rd, id, s.ExamDate)
+			if err != nil {
+				return nil, err
+			}
+			for _, a := range day {
+				if a.Institution != s.Institution && slices.Contains(a.inRoles(rules.SameDay.Roles), id) && !slices.Contains(out[p], a.Institution) {
+					out[p] = append(out[p], a.Institution)
+				}
 			}
 		}
 	}
 	return out, nil
+}
+
+// thatDay are the arrangements of a day in which one id of a person has a place.
+func thatDay(rd kv.Reader, p examiners.Person, day standards.Date) ([]Arrangement, error) {
+	rng := kv.Prefix(kv.Key(p, string(day)))
+	rng.Limit = dayRead
+	same, _, err := arrangements.ScanIndex(rd, indexArrangementsByPerson, rng)
+	return same, err
 }
 
 func (r *Registry) arrangementView(rd kv.Reader, by Actor, s Session, a Arrangement) (ArrangementView, error) {
@@ -510,7 +568,11 @@ func (r *Registry) mustBeArranged(rd kv.Reader, s Session) error {
 	if !ok {
 		return refused.At(fail.Field{Name: "arrangement", Code: "missing", ZH: "缺少考务编排", EN: "there is no arrangement"})
 	}
-	rules, facts, err := r.arrangementFacts(rd, s, a.Plan, endOf(s.ExamDate))
+	cards, err := cardsOfPlan(rd, a.Plan) // by the ids of their own: a merge after the exam is for a review
+	if err != nil {
+		return err
+	}
+	rules, facts, err := r.arrangementFacts(rd, s, cards, endOf(s.ExamDate))
 	if err != nil {
 		return err
 	}

@@ -14,13 +14,13 @@ import (
 
 // keptAway names people of a plan whom a decided case or an integrity file keeps
 // from examining on the day.
-func (r *Registry) keptAway(rd kv.Reader, plan examiners.Plan, f examiners.Facts) (bad []fail.Field, err error) {
+func (r *Registry) keptAway(rd kv.Reader, f examiners.Facts, same samePeople) (bad []fail.Field, err error) {
 	var ids []string
 	for id := range f.Cards {
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)
-	own, all, err := everyCard(rd, ids, f)
+	own, all, err := everyCard(rd, ids, f, same)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,11 @@ func (r *Registry) keptAway(rd kv.Reader, plan examiners.Plan, f examiners.Facts
 				EN: fmt.Sprintf("%s may not examine until %s by an integrity file (%s)", id, bar.Until, bar.Kind.EN)})
 			break
 		}
-		for _, who := range append(own[id], string(f.Cards[id].Person)) {
+		who := own[id]
+		for _, p := range same[f.Cards[id].Person] {
+			who = append(who, string(p))
+		}
+		for _, who := range who {
 			h, err := hindered(rd, who, f.ExamDate)
 			if err != nil {
 				return nil, err
@@ -56,17 +60,19 @@ func (r *Registry) keptAway(rd kv.Reader, plan examiners.Plan, f examiners.Facts
 // everyCard are, for each card of a plan, all cards of its person, itself among
 // them, and all of these together: a bar is on the person, under whichever card it
 // was recorded.
-func everyCard(rd kv.Reader, ids []string, f examiners.Facts) (own map[string][]string, all []string, err error) {
+func everyCard(rd kv.Reader, ids []string, f examiners.Facts, same samePeople) (own map[string][]string, all []string, err error) {
 	own = map[string][]string{}
 	for _, id := range ids {
-		cards, err := cardsOf(rd, f.Cards[id].Person)
-		if err != nil {
-			return nil, nil, err
-		}
 		own[id] = []string{id}
-		for _, card := range cards {
-			if card.ID != id {
-				own[id] = append(own[id], card.ID)
+		for _, p := range same[f.Cards[id].Person] {
+			cards, err := cardsOf(rd, p)
+			if err != nil {
+				return nil, nil, err
+			}
+			for _, card := range cards {
+				if card.ID != id {
+					own[id] = append(own[id], card.ID)
+				}
 			}
 		}
 		all = append(all, own[id]...)
@@ -76,21 +82,30 @@ func everyCard(rd kv.Reader, ids []string, f examiners.Facts) (own map[string][]
 
 // examinerDays is what the signs of fraud are asked after an arrangement: how much
 // the panel examines on that day everywhere, and how often it came in a row.
-func examinerDays(rd kv.Reader, rules examiners.Rules, a Arrangement, f examiners.Facts) (out []signs.ExaminerDay, err error) {
+func examinerDays(rd kv.Reader, rules examiners.Rules, a Arrangement, f examiners.Facts, same samePeople) (out []signs.ExaminerDay, err error) {
 	before := f.Before
-	for _, p := range a.inRoles(rules.Rotation.Roles) {
-		rng := kv.Prefix(kv.Key(p, string(a.ExamDate)))
-		rng.Limit = dayRead
-		same, _, err := arrangements.ScanIndex(rd, indexArrangementsByPerson, rng)
-		if err != nil {
-			return nil, err
+	for _, pl := range a.People {
+		if !slices.Contains(rules.Rotation.Roles, pl.Role) {
+			continue
 		}
-		d := signs.ExaminerDay{Examiner: string(p), Day: a.ExamDate, Sessions: len(same), InARow: 1}
-		for _, other := range same {
-			d.Candidates += other.Seats()
+		p, one := pl.Person, f.Cards[pl.Examiner].Person
+		d := signs.ExaminerDay{Examiner: string(p), Day: a.ExamDate, InARow: 1}
+		seen := map[string]bool{}
+		for _, id := range same[one] {
+			day, err := thatDay(rd, id, a.ExamDate)
+			if err != nil {
+				return nil, err
+			}
+			for _, other := range day {
+				if !seen[other.Session] {
+					seen[other.Session] = true
+					d.Sessions++
+					d.Candidates += other.Seats()
+				}
+			}
 		}
 		for _, h := range before {
-			if !slices.Contains(h.People, p) {
+			if !slices.Contains(h.People, one) {
 				break
 			}
 			d.InARow++

@@ -169,7 +169,7 @@ func (r *Registry) gatherClaim(rd kv.Reader, by Actor, q claimQuery, received st
 		}
 	}
 	if m.bare = q.bare(); m.bare {
-		m.person, m.held, match, err = r.claimant(rd, q)
+		m.person, m.held, match, err = r.claimant(rd, q, now)
 	} else {
 		m.certificate, m.held, err = r.matching(rd, q)
 		m.person, match = m.certificate.Person, m.certificate.Number != ""
@@ -207,7 +207,7 @@ func (r *Registry) gatherClaim(rd kv.Reader, by Actor, q claimQuery, received st
 // decide evaluates the policy over the material. It is pure.
 func (m *material) decide(by Actor, received standards.Date, now time.Time) decided {
 	d := decided{match: true, material: m, basis: claimBasis{Received: received, Facts: m.facts, Applied: m.applied, Subject: m.subject,
-		Person: m.about, Channel: m.channel, Exceptions: m.exceptions}}
+		Person: m.about, Channel: m.channel, Exceptions: m.exceptions, Unconfirmed: m.unconfirmed}}
 	in := policy.Input{Now: now, Received: received, Payer: by.Organisation, Applied: m.applied, Subject: m.subject, Person: m.about,
 		Channel: m.channel, Exceptions: m.exceptions}
 	if m.sameness != nil {

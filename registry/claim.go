@@ -138,6 +138,8 @@ type claimBasis struct {
 	Asked       policy.Certificate   `json:"asked,omitzero"`
 	Others      []policy.Certificate `json:"others,omitempty"`
 	Equivalence string               `json:"equivalence,omitempty"`
+	// Unconfirmed is what the answer said besides, for who asks again.
+	Unconfirmed []UnconfirmedPolicy `json:"unconfirmed,omitempty"`
 }
 
 // StateAt is the state at now: a reservation expires without being written.

@@ -279,6 +279,11 @@ func TestApprovedExceptions(t *testing.T) {
 	if x := a.Decision.Excepted; len(x) != 1 || x[0].Rule != "frequency" {
 		t.Errorf("excepted: %+v", x)
 	}
+	// Three years later an auditor sees by which approval the rule was opened.
+	signed, err := e.ReplayClaim(ctx, e.kunshan, a.Claim.ID)
+	if x := signed.Recorded.Approvals; err != nil || !signed.Same || len(x) != 1 || x[0] != approval || a.Decision.Approvals[0] != approval {
+		t.Errorf("approved by %+v, %v", x, err)
+	}
 
 	for name, c := range map[string]struct {
 		spoil func(*policy.Exception)

@@ -57,6 +57,8 @@ type ClaimBatchLine struct {
 	Missing     []policy.Missing  `json:"missing,omitempty"`
 	Problems    []fail.Field      `json:"problems,omitempty"` // of an invalid row
 	Note        *policy.Text      `json:"note,omitempty"`     // of a row that matches nothing
+	// Unconfirmed are those of a ClaimAnswer 待确认.
+	Unconfirmed []UnconfirmedPolicy `json:"unconfirmed,omitempty"`
 	// EarlierRows are the rows before it in the file that stand in its way: of the
 	// same person and allowed, or with the same reference.
 	EarlierRows []int `json:"earlier_rows,omitempty"`
@@ -226,7 +228,7 @@ func rowFields(row int, e *fail.Error) []fail.Field {
 // take takes over an answer. Rows of the file that stand in the way are named as
 // rows: they are no claims of the register.
 func (l *ClaimBatchLine) take(a ClaimAnswer) {
-	l.Outcome, l.Reasons, l.Note = ClaimBatchOutcome(a.Outcome), a.Reasons, a.Note
+	l.Outcome, l.Reasons, l.Note, l.Unconfirmed = ClaimBatchOutcome(a.Outcome), a.Reasons, a.Note, a.Unconfirmed
 	if a.Decision == nil {
 		return
 	}

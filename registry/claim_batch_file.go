@@ -75,10 +75,12 @@ type batchRow struct {
 var claimBatchColumnsKnown = []sheet.Column{
 	{Name: "reference", Also: []string{"流水号", "申领流水号", "业务流水号"}},
 	{Name: "certificate", Also: []string{"证书编号", "证书号", "证书号码", "certificate_number"}, Required: true},
+	{Name: "certificate_kind", Also: []string{"证书种类", "证书类型", "证书类别"}},
 	{Name: "document_kind", Also: []string{"证件类型"}},
 	{Name: "document", Also: []string{"证件号码", "身份证号", "身份证号码", "document_number"}, Required: true},
 	{Name: "name", Also: []string{"姓名", "申领人", "申请人"}, Required: true},
 	{Name: "received", Also: []string{"受理日期", "受理时间"}},
+	{Name: "applied", Also: []string{"申请日期", "申请时间"}},
 	{Name: "source", Also: []string{"来源", "事实来源", "提供单位", "fact_source"}},
 	{Name: "at", Also: []string{"核查时间", "核查日期", "fact_at"}},
 	{Name: "fact_reference", Also: []string{"凭据编号", "凭据号"}},
@@ -257,14 +259,16 @@ func (c batchCells) row(ask ClaimBatchAsk) batchRow {
 		}
 	}
 	q.Reference, q.Certificate, q.DocumentKind, q.Document, q.Name = c.texts["reference"], c.texts["certificate"], c.texts["document_kind"], c.texts["document"], c.texts["name"]
+	q.CertificateKind = policy.ParseKind(c.texts["certificate_kind"])
 	q.Policy, q.Fund, q.Received = ask.Policy, ask.Fund, ask.Received
-	if text := c.texts["received"]; text != "" {
-		var err error
-		if q.Received, err = standards.ParseDate(text); err != nil {
-			wrong("received", err)
+	var err error
+	for name, day := range map[string]*standards.Date{"received": &q.Received, "applied": &q.Applied} {
+		if text := c.texts[name]; text != "" {
+			if *day, err = standards.ParseDate(text); err != nil {
+				wrong(name, err)
+			}
 		}
 	}
-	var err error
 	if q.Facts, err = c.allFacts(ask); err != nil {
 		wrong("at", err)
 	}
@@ -321,21 +325,10 @@ func (c batchCells) allFacts(ask ClaimBatchAsk) (policy.Facts, error) {
 	}
 	for name, text := range c.texts {
 		if kind, ok := factByCode(name); ok {
-			out[kind] = policy.Fact{Value: factValue(text), Source: source, At: at, Reference: reference}
+			out[kind] = policy.Fact{Value: kind.ReadValue(text), Source: source, At: at, Reference: reference}
 		}
 	}
 	return out, nil
-}
-
-// factValue takes the words of tables for yes and no.
-func factValue(text string) string {
-	switch strings.ToLower(strings.TrimSpace(text)) {
-	case "是", "yes", "true":
-		return policy.Yes
-	case "否", "no", "false":
-		return policy.No
-	}
-	return strings.TrimSpace(text)
 }
 
 // ParseMoment reads when a fact was looked up: a time of RFC 3339, or a day.

@@ -59,11 +59,17 @@ func (r *Registry) policyNamed(by Actor, q claimQuery, c Certificate, received s
 
 // unconfirmed are the nearer texts that were not used because nobody can tell that
 // they are still in force; a payer that knows names the text and states the fact.
-func (r *Registry) unconfirmed(by Actor, q claimQuery, c Certificate, received standards.Date, p policy.Policy) (out []UnconfirmedPolicy) {
+func (r *Registry) unconfirmed(by Actor, q claimQuery, c Certificate, received standards.Date, p policy.Policy) []UnconfirmedPolicy {
 	if q.policy != "" {
 		return nil
 	}
-	for _, x := range r.cfg.Policies.Unconfirmed(policy.Query{Region: by.Region, Fund: p.Fund, Received: received, Issued: c.Issued, Applied: q.applied, Subject: q.subject.Kind}, p) {
+	return r.unconfirmedFor(by, policy.Query{Received: received, Issued: c.Issued, Applied: q.applied, Subject: q.subject.Kind}, p)
+}
+
+// unconfirmedFor is unconfirmed of a question that names no policy.
+func (r *Registry) unconfirmedFor(by Actor, ask policy.Query, p policy.Policy) (out []UnconfirmedPolicy) {
+	ask.Region, ask.Fund = by.Region, p.Fund
+	for _, x := range r.cfg.Policies.Unconfirmed(ask, p) {
 		out = append(out, UnconfirmedPolicy{Policy: x.ID, Region: x.Region, Note: policy.Text{
 			ZH: fmt.Sprintf("待确认：政策 %s 未载明终止日期，未据以决定；本次适用现行的 %s。确认其仍执行的，请填写该政策编号并提供“%s”", x.ID, p.ID, policy.PolicyInForce.Name().ZH),
 			EN: fmt.Sprintf("to be confirmed: policy %s does not say until when it holds and was not used; %s is known to be in force and decides. Who knows that it still holds names it and states the fact %s", x.ID, p.ID, policy.PolicyInForce)}})

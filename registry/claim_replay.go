@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"bajigong/internal/fail"
@@ -77,12 +78,26 @@ func (r *Registry) replayOf(rd kv.Reader, c Claim, tell func(policy.Text)) (p re
 }
 
 // sameDecision reports whether deciding a claim anew gives its recorded decision
-// to the byte.
+// to the byte. One that was recorded before decisions named the approvals of their
+// exceptions names none; they stand in its sealed basis.
 func sameDecision(a, b policy.Decision) bool {
+	if len(a.Excepted) > 0 && len(a.Approvals) == 0 {
+		b.Approvals = nil
+	}
 	x, err := json.Marshal(a)
 	if err != nil {
 		return false
 	}
 	y, err := json.Marshal(b)
-	return err == nil && bytes.Equal(x, y)
+	return err == nil && (bytes.Equal(x, y) || earlierWords.Replace(string(x)) == string(y))
 }
+
+// earlierWords are words in which decisions were once given, each before those that
+// say the same now: a decision is not another one because its words were mended.
+var earlierWords = strings.NewReplacer(
+	"出资方（person、enterprise 或 institution）：person", "出资方（个人、企业或机构）：个人",
+	"出资方（person、enterprise 或 institution）：enterprise", "出资方（个人、企业或机构）：企业",
+	"出资方（person、enterprise 或 institution）：institution", "出资方（个人、企业或机构）：机构",
+	"出资方（person、enterprise 或 institution）", "出资方（个人、企业或机构）",
+	"性别（male 或 female）", "性别（男或女）",
+)

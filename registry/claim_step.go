@@ -288,8 +288,8 @@ func (l *claimLife) take(c Claim, s ClaimStep) (policy.Event, error) {
 }
 
 func (l *claimLife) takePayment(c Claim, s ClaimStep) (policy.Event, error) {
-	over := l.paid+s.Amount > c.Amount
-	if s.Amount < 0 || s.Amount == 0 && c.Amount != 0 || over && len(l.unreturned) == 0 {
+	over := l.paid > c.Amount-s.Amount // nothing may overflow
+	if s.Amount < 0 || s.Amount > c.Amount || s.Amount == 0 && c.Amount != 0 || over && len(l.unreturned) == 0 {
 		return "", wrongAmount(s.Amount, c.Amount, l.paid, 0)
 	}
 	l.paid += s.Amount

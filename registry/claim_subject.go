@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
@@ -25,8 +26,11 @@ const unitsMost = 120
 // that is wrong with it. Whether its days and units are enough stands in the policy.
 func cleanSubject(in policy.Subject) (policy.Subject, []fail.Field) {
 	var bad requestFaults
-	kinds := fmt.Sprint(subjectKinds)
-	bad.must(slices.Contains(subjectKinds, in.Kind), "subject.kind", "unknown", "事项应为以下之一："+kinds, "the kind is one of "+kinds)
+	var zh []string
+	for _, k := range subjectKinds {
+		zh = append(zh, k.Name().ZH+"（"+string(k)+"）")
+	}
+	bad.must(slices.Contains(subjectKinds, in.Kind), "subject.kind", "unknown", "事项应为以下之一："+strings.Join(zh, "、"), "the kind is one of "+fmt.Sprint(subjectKinds))
 	dated := true
 	for name, day := range map[string]standards.Date{"subject.from": in.From, "subject.to": in.To} {
 		ok := day == "" || day.Valid()
@@ -91,7 +95,7 @@ func (r *Registry) subjectOn(rd kv.Reader, s policy.Subject, received standards.
 // certificates that lie under the person. Nobody is made here: who is not known
 // has nothing. match is false when the register knows the document under another
 // name.
-func (r *Registry) claimant(rd kv.Reader, q claimQuery) (person PersonID, held []holding, match bool, err error) {
+func (r *Registry) claimant(rd kv.Reader, q claimQuery, now time.Time) (person PersonID, held []holding, match bool, err error) {
 	person, known, err := r.personByDocument(rd, q.document)
 	if err != nil || !known {
 		return PersonID{}, nil, err == nil, err
@@ -99,21 +103,22 @@ func (r *Registry) claimant(rd kv.Reader, q claimQuery) (person PersonID, held [
 	if held, err = r.holdings(rd, person); err != nil {
 		return person, nil, false, err
 	}
-	match, err = r.knownAs(rd, person, held, q.name)
+	match, err = r.knownAs(rd, person, held, q.name, now)
 	return person, held, match, err
 }
 
 // knownAs reports whether a person is known by a name: the one that was stated
 // with the first claim without a certificate, or the one on a public certificate,
 // a post or an apprenticeship. Who is known by a document alone is known by every
-// name: what is not public yet says nothing.
-func (r *Registry) knownAs(rd kv.Reader, person PersonID, held []holding, name string) (bool, error) {
-	same, named, err := r.namedAs(rd, person, held, name)
+// name: what is not public yet says nothing, and neither does the name of a claim
+// that was refused or given up, which may have been mistyped.
+func (r *Registry) knownAs(rd kv.Reader, person PersonID, held []holding, name string, now time.Time) (bool, error) {
+	same, named, err := r.namedAs(rd, person, held, name, now)
 	return same || err == nil && !named, err
 }
 
 // namedAs reports whether a person is known by this name, and whether by any.
-func (r *Registry) namedAs(rd kv.Reader, person PersonID, held []holding, name string) (same, named bool, err error) {
+func (r *Registry) namedAs(rd kv.Reader, person PersonID, held []holding, name string, now time.Time) (same, named bool, err error) {
 	ids, err := identities(rd, person)
 	if err != nil {
 		return false, false, err
@@ -147,8 +152,16 @@ func (r *Registry) namedAs(rd kv.Reader, person PersonID, held []holding, name s
 	if err != nil {
 		return false, false, err
 	}
+	stated := slices.ContainsFunc(blocks[:len(ids)], func(b []byte) bool { return b != nil })
+	if stated {
+		own, err := claimsUnderAll(rd, ids)
+		if err != nil {
+			return false, false, err
+		}
+		stated = anyStands(own, now)
+	}
 	for i, block := range blocks {
-		if block == nil {
+		if block == nil || i < len(ids) && !stated {
 			continue
 		}
 		var p Paper
@@ -165,8 +178,8 @@ func (r *Registry) namedAs(rd kv.Reader, person PersonID, held []holding, name s
 
 // holderOf is the person that a claim is recorded under. For one without a
 // certificate the person is made when the document is not known, with the id in
-// fresh, and the name and document stated first are sealed: later claims are
-// compared with them.
+// fresh, and the name and document are sealed: later claims are compared with them,
+// as long as a claim stands.
 func (r *Registry) holderOf(tx kv.Tx, q claimQuery, d decided, fresh PersonID) (PersonID, error) {
 	if !d.bare {
 		return d.person, nil
@@ -177,10 +190,15 @@ func (r *Registry) holderOf(tx kv.Tx, q claimQuery, d decided, fresh PersonID) (
 	}
 	place := sealedHolder(people[0])
 	block, err := tx.Get(tableSealed, place.storeKey())
-	if err != nil || block != nil {
+	if err != nil || block != nil && anyStands(d.claims, tx.Now()) {
 		return people[0], err
 	}
 	return people[0], r.vault.seal(tx, place, Paper{Name: q.name, Document: q.document})
+}
+
+// anyStands reports whether one of a person's claims was neither refused nor given up.
+func anyStands(all []Claim, now time.Time) bool {
+	return slices.ContainsFunc(all, func(c Claim) bool { return c.State != StateRefused && !c.StateAt(now).GivenUp() })
 }
 
 // ofSubject completes a claim by what it is for and how it came, where that is

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -10,7 +11,6 @@ import (
 	"bajigong/evaluators/corrections"
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
-	"bajigong/internal/rulefile"
 	"bajigong/registry/policy"
 	"bajigong/standards"
 )
@@ -45,8 +45,9 @@ func (s CollisionSource) Known() bool {
 //	dismissed  | -        | -              | -               | -               | -      | -        | -
 //	lapsed     | -        | -              | -               | -               | -      | -        | -
 //
-// Which approval it is follows from what was proposed. A collision lapses when the
-// merge that brought it is undone; what was decided before stays in its steps.
+// Which approval it is follows from what was proposed. A collision lapses when a
+// merge is undone that had made its claims those of one person; what was decided
+// before stays in its steps, and what collides without that merge is opened anew.
 type CollisionState string
 
 // The states of a collision.
@@ -101,6 +102,10 @@ var collisionMoves = map[CollisionState]map[CollisionAct]CollisionState{
 	CollisionToRecover: {LapseCollision: CollisionLapsed},
 }
 
+// collisionActNames are the acts as officials say them.
+var collisionActNames = map[CollisionAct]string{ProposeCollision: "提出处理意见", ApproveAccept: "复核同意并存", ApproveRecover: "复核同意追回", ApproveDismiss: "复核同意不构成重复",
+	RejectCollision: "复核不同意", WithdrawProposal: "撤回处理意见", LapseCollision: "作失效处理"}
+
 // NextCollision returns the state after do. Error: Conflict collision_state.
 func NextCollision(from CollisionState, do CollisionAct) (CollisionState, error) {
 	if to, ok := collisionMoves[from][do]; ok {
@@ -108,7 +113,7 @@ func NextCollision(from CollisionState, do CollisionAct) (CollisionState, error)
 	}
 	name := from.Name()
 	return from, fail.New(fail.Conflict, "collision_state", "a collision that is %s cannot take the step %s; read its steps to see what was decided", name.EN, do).
-		In("重复发放线索状态为“%s”，不能执行该步骤（%s），请先查看办理经过", name.ZH, do)
+		In("重复发放线索状态为“%s”，不能%s，请先查看办理经过", name.ZH, collisionActNames[do])
 }
 
 // collisionAgainst is how many claims a collision names besides the newer one. A
@@ -127,9 +132,10 @@ type Collision struct {
 	Claims   []string           `json:"claims"`
 	Rules    []policy.Failure   `json:"rules"` // that the first one fails, as its own payer may see them
 	Source   CollisionSource    `json:"source"`
-	Merge    string             `json:"merge,omitempty"` // id of the merge that brought it
-	Region   string             `json:"region"`          // whose authority decides: the nearest over all claims
-	Payers   []string           `json:"payers"`          // of the claims, each once
+	Merge    string             `json:"merge,omitempty"`   // id of the merge that brought it
+	Region   string             `json:"region"`            // whose authority decides: that of the newer claim's payer
+	Regions  []string           `json:"regions,omitempty"` // of the payers, each once: whose authorities see it; Region alone when absent
+	Payers   []string           `json:"payers"`            // of the claims, each once
 	State    CollisionState     `json:"state"`
 	Opened   time.Time          `json:"opened"`
 	Proposal *CollisionProposal `json:"proposal,omitempty"` // that waits, or was approved
@@ -261,17 +267,18 @@ type collisionOpened struct {
 
 func (r *Registry) openCollision(tx kv.Tx, by Actor, c Collision, newer Claim, against []Claim) (opened bool, err error) {
 	against = latestClaims(against)
-	c.Claims, c.Payers, c.Region = []string{newer.ID}, []string{newer.Payer}, newer.Region
+	c.Claims, c.Payers, c.Region = []string{newer.ID}, []string{newer.Payer}, r.regionHere(newer.Region)
+	c.Regions = []string{c.Region}
 	for _, a := range against {
 		c.Claims = append(c.Claims, a.ID)
-		c.Region = regionOver(c.Region, a.Region)
 		if !slices.Contains(c.Payers, a.Payer) {
 			c.Payers = append(c.Payers, a.Payer)
 		}
+		if region := r.regionHere(a.Region); !slices.Contains(c.Regions, region) {
+			c.Regions = append(c.Regions, region)
+		}
 	}
-	if governs(c.Region, r.cfg.Region) {
-		c.Region = r.cfg.Region // an authority above the register's own has no accounts here
-	}
+	slices.Sort(c.Regions)
 	if known, err := collisionKnown(tx, c); err != nil || known {
 		return false, err
 	}
@@ -322,14 +329,21 @@ func ruleIDs(failing []policy.Failure) []string {
 	return slices.Compact(out)
 }
 
-// regionOver is the nearest region that governs both.
-func regionOver(a, b string) string {
-	for _, r := range rulefile.Upward(a) {
-		if governs(r, b) {
-			return r
-		}
+// regionHere is the region whose authority has to do with a payer of a region: an
+// authority above the register's own has no accounts here.
+func (r *Registry) regionHere(region string) string {
+	if governs(region, r.cfg.Region) {
+		return r.cfg.Region
 	}
-	return nation
+	return region
+}
+
+// seenFrom are the regions whose authorities see a collision.
+func (c Collision) seenFrom() []string {
+	if len(c.Regions) == 0 {
+		return []string{c.Region}
+	}
+	return c.Regions
 }
 
 // CollisionFilter narrows the list of collisions. Region is the actor's own when
@@ -340,7 +354,8 @@ type CollisionFilter struct {
 }
 
 // CollisionView is a collision as an authority, an auditor or one of its payers
-// may see it. Of other payers' claims a payer learns the day alone.
+// may see it. Of other payers' claims a payer learns the day alone, and so does the
+// authority of a payer's region of claims outside it, if another one decides.
 type CollisionView struct {
 	ID        string             `json:"id"`
 	State     CollisionState     `json:"state"`
@@ -361,13 +376,18 @@ type CollisionView struct {
 type CollidingClaim struct {
 	On    standards.Date `json:"on"`    // the day it was reserved or, imported, paid
 	Newer bool           `json:"newer"` // it is the one the rules refuse
-	Own   bool           `json:"own"`   // of the payer that asks; then, and for the authority, Claim is there
+	Own   bool           `json:"own"`   // of the payer that asks; then, and for its authority and the one that decides, Claim is there
 	Claim *ClaimView     `json:"claim,omitempty"`
 }
 
-// whole says that an actor sees all of a collision; a payer sees its own part.
+// whole says that an actor sees all of a collision; others see their own part.
 func (c Collision) whole(by Actor) bool {
 	return may(by, ReadCollision, Object{Region: c.Region}) == nil
+}
+
+// concerns says that it is a collision of an authority's or auditor's region.
+func (c Collision) concerns(by Actor) bool {
+	return slices.ContainsFunc(c.seenFrom(), func(region string) bool { return may(by, ReadCollision, Object{Region: region}) == nil })
 }
 
 // view is the collision for an actor. Its claims are read once each: there are at
@@ -384,7 +404,7 @@ func (c Collision) view(rd kv.Reader, by Actor, now time.Time) (out CollisionVie
 		}
 		one := CollidingClaim{On: claim.day(), Newer: i == 0, Own: by.Organisation != "" && by.Organisation == claim.Payer}
 		newerOwn = newerOwn || one.Newer && one.Own
-		if whole || one.Own {
+		if whole || one.Own || may(by, ReadCollision, Object{Region: claim.Region}) == nil {
 			v := claim.View(now)
 			one.Claim = &v
 		}
@@ -399,7 +419,7 @@ func (c Collision) view(rd kv.Reader, by Actor, now time.Time) (out CollisionVie
 		}
 		out.Rules = append(out.Rules, f)
 	}
-	if whole {
+	if whole || c.concerns(by) {
 		out.Merge, out.Proposal, out.Steps = c.Merge, c.Proposal, c.Steps
 	}
 	return out, nil
@@ -434,7 +454,7 @@ func (r *Registry) Collisions(ctx context.Context, by Actor, f CollisionFilter, 
 		if err != nil {
 			return err
 		}
-		found, cursor, err := scanIndexPage(rd, collisions, index, rng, page)
+		found, cursor, err := f.page(rd, index, rng, page)
 		if err != nil {
 			return err
 		}
@@ -455,7 +475,7 @@ func (r *Registry) Collisions(ctx context.Context, by Actor, f CollisionFilter, 
 }
 
 // over is the part of an index that a list reads, if the actor may.
-func (f CollisionFilter) over(by Actor) (kv.Table, kv.Range, error) {
+func (f *CollisionFilter) over(by Actor) (kv.Table, kv.Range, error) {
 	if by.has(RolePayer) && !by.has(RoleAuthority) && !by.has(RoleAuditor) {
 		if err := may(by, ReadCollision, Object{Payer: by.Organisation}); err != nil {
 			return "", kv.Range{}, err
@@ -473,6 +493,45 @@ func (f CollisionFilter) over(by Actor) (kv.Table, kv.Range, error) {
 		return indexCollisionsByState, kv.Range{From: kv.Key(string(f.State), from), To: kv.Key(string(f.State), to)}, nil
 	}
 	return indexCollisionsByRegion, kv.Range{From: kv.Key(from), To: kv.Key(to)}, nil
+}
+
+// page is one page of a list. A collision of several places of one region stands in
+// the index of each of them and is listed once; its page may be short.
+func (f CollisionFilter) page(rd kv.Reader, index kv.Table, rng kv.Range, page Page) (out []Collision, next string, err error) {
+	if rng, err = page.within(rng); err != nil {
+		return nil, "", err
+	}
+	entries, err := rd.Scan(index, rng)
+	if err != nil {
+		return nil, "", err
+	}
+	found, cursor, err := collisions.ScanIndex(rd, index, rng)
+	if err != nil {
+		return nil, "", err
+	}
+	for i, c := range found {
+		if index == indexCollisionsByPayer || f.firstPlace(c, index, entries[i].Key) {
+			out = append(out, c)
+		}
+	}
+	return out, encodeCursor(cursor), nil
+}
+
+// firstPlace reports whether an entry is that of the first place of a collision
+// within the region that is listed.
+func (f CollisionFilter) firstPlace(c Collision, index kv.Table, entry []byte) bool {
+	from, to := regionsUnder(f.Region)
+	for _, region := range c.seenFrom() {
+		if region < from || region >= to {
+			continue
+		}
+		key := kv.Key(region, uint64(c.Opened.Unix()), c.ID)
+		if index == indexCollisionsByState {
+			key = kv.Key(string(c.State), region, uint64(c.Opened.Unix()), c.ID)
+		}
+		return bytes.Equal(key, entry)
+	}
+	return false
 }
 
 // CollisionByID shows one collision to the authority, to auditors and to the
@@ -502,7 +561,7 @@ func collisionFor(rd kv.Reader, by Actor, do Action, id string) (Collision, erro
 	if err != nil {
 		return Collision{}, err
 	}
-	seen := ok && may(by, ReadCollision, Object{Region: c.Region}) == nil
+	seen := ok && c.concerns(by)
 	for _, p := range c.Payers {
 		seen = seen || may(by, ReadCollision, Object{Payer: p}) == nil
 	}

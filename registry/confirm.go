@@ -97,6 +97,9 @@ func (c Claim) pay(p paying, taken []policy.Failure, by Actor, now time.Time) (o
 		return c, done, err
 	}
 	state, paid := c.StateAt(now), c.life().paid
+	if p.Amount > c.Amount && c.State != StateRefused { // no sum below may overflow
+		return c, false, wrongAmount(p.Amount, c.Amount, paid, c.Advance)
+	}
 	event := policy.Payment(state, taken)
 	if paid+p.Amount != c.Amount {
 		event = policy.PartPayment(state, taken)

@@ -76,7 +76,9 @@ type OverviewItem struct {
 	Outcome  policy.Outcome  `json:"outcome"`
 	Reasons  []policy.Reason `json:"reasons"`
 	Decision policy.Decision `json:"decision"` // amount, calculation, what fails and is missing, each with its clause
-	Next     []policy.Step   `json:"next,omitempty"`
+	// Unconfirmed are those of a ClaimAnswer 待确认.
+	Unconfirmed []UnconfirmedPolicy `json:"unconfirmed,omitempty"`
+	Next        []policy.Step       `json:"next,omitempty"`
 	// LastDay is the last day to claim and DaysLeft how many are left after today,
 	// negative when it is over; both absent where the policy knows no such day.
 	// InForce is the last day of the policy itself, where its text says one.
@@ -97,6 +99,8 @@ type OverviewSubject struct {
 	Name        policy.Text        `json:"policy_name"`
 	Document    string             `json:"document"`
 	Sample      bool               `json:"sample,omitempty"`
+	// Unconfirmed are those of a ClaimAnswer 待确认.
+	Unconfirmed []UnconfirmedPolicy `json:"unconfirmed,omitempty"`
 	// Asks is what has to be supplied before it is decided, besides what was given.
 	Asks []policy.Missing `json:"asks"`
 }
@@ -229,7 +233,7 @@ func (o *overview) person() error {
 	if err != nil {
 		return err
 	}
-	same, _, err := o.r.namedAs(o.rd, person, held, o.q.name)
+	same, _, err := o.r.namedAs(o.rd, person, held, o.q.name, o.now)
 	if err != nil || !same {
 		return err
 	}
@@ -360,6 +364,7 @@ func (o *overview) decideFunds(h holding, funds []policy.Fund) ([]OverviewItem, 
 		m := o.base
 		m.certificate, m.policy, m.knowledge, m.about = h.Certificate, p, known, personOf(o.q.document, p.Needs())
 		m.unqueryable, m.facts = n.unqueryable, known.facts(p, h.Certificate, n.facts, o.now)
+		m.unconfirmed = o.r.unconfirmed(o.by, o.q, h.Certificate, o.received, p)
 		items = append(items, o.item(m))
 	}
 	return items, nil
@@ -367,7 +372,7 @@ func (o *overview) decideFunds(h holding, funds []policy.Fund) ([]OverviewItem, 
 
 func (o *overview) item(m material) OverviewItem {
 	d, p := m.decide(o.by, o.received, o.now).basis.Decision, m.policy
-	out := OverviewItem{Fund: p.Fund, FundName: p.Fund.Name(), Name: p.Name, Outcome: d.Outcome, Reasons: reasonsOf(d), Decision: d, Next: nextSteps(d)}
+	out := OverviewItem{Fund: p.Fund, FundName: p.Fund.Name(), Name: p.Name, Outcome: d.Outcome, Reasons: reasonsOf(d), Decision: d, Next: nextSteps(d), Unconfirmed: m.unconfirmed}
 	if p.Effective.End == policy.EndKnown {
 		out.InForce = p.Effective.Until
 	}
@@ -395,7 +400,8 @@ func (o *overview) subjects(chain []policy.Region) error {
 			m.about = personOf(o.q.document, p.Needs())
 			d := m.decide(o.by, o.received, o.now).basis.Decision
 			one := OverviewSubject{Fund: f, FundName: f.Name(), Subject: kind, SubjectName: kind.Name(), Certificate: p.Subject.Certificate,
-				Policy: p.ID, Version: p.Version, Name: p.Name, Document: d.Document, Sample: p.Sample, Asks: []policy.Missing{}}
+				Policy: p.ID, Version: p.Version, Name: p.Name, Document: d.Document, Sample: p.Sample, Asks: []policy.Missing{},
+				Unconfirmed: o.r.unconfirmedFor(o.by, policy.Query{Received: o.received, Applied: o.base.applied, Subject: kind}, p)}
 			for _, miss := range d.Missing {
 				if !strings.HasPrefix(miss.Fact, "certificate.") {
 					one.Asks = append(one.Asks, miss)

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"time"
@@ -76,4 +77,51 @@ func ReadClaimBatch(data []byte, ask ClaimBatchAsk) (format ClaimBatchFormat, ro
 		}
 	}
 	return f.format, len(f.rows), wrong, leaks, nil
+}
+
+// DecideBoth decides every row of a file by itself, from what is gathered for all at
+// once and from the store, and says which answers differ in a byte.
+func (r *Registry) DecideBoth(ctx context.Context, by Actor, data []byte, ask ClaimBatchAsk) (rows int, differ []string, err error) {
+	f, err := readClaimBatch(data, ask)
+	if err != nil {
+		return 0, nil, err
+	}
+	err = r.view(ctx, func(rd kv.Reader, now time.Time) error {
+		many, err := r.gatherMany(rd, by, f.rows, now)
+		if err != nil {
+			return err
+		}
+		for i, row := range f.rows {
+			if len(row.problems) > 0 {
+				continue
+			}
+			rows++
+			one, wrong := r.decideClaim(rd, by, row.query, now)
+			if (wrong != nil) != (many[i].wrong != nil) {
+				differ = append(differ, fmt.Sprintf("row %d: %v, %v", row.number, wrong, many[i].wrong))
+				continue
+			}
+			if wrong != nil {
+				continue
+			}
+			d := decided{material: &many[i].material}
+			if many[i].match {
+				d = many[i].decide(by, many[i].received, now)
+			}
+			if a, b := fmt.Sprintf("%+v", asText(one)), fmt.Sprintf("%+v", asText(d)); a != b {
+				differ = append(differ, fmt.Sprintf("row %d:\n one  %s\n many %s", row.number, a, b))
+			}
+		}
+		return nil
+	})
+	return rows, differ, err
+}
+
+// asText is a decision with all that it rests on as JSON.
+func asText(d decided) string {
+	b, err := json.Marshal(map[string]any{"answer": d.answer(), "basis": d.basis})
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
 }

@@ -2,6 +2,8 @@ package registry
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"bajigong/evaluators/examiners"
@@ -69,4 +71,22 @@ func (r *Registry) Enrol(ctx context.Context, session string, p PersonID, employ
 		}
 		return roster.Put(tx, e)
 	})
+}
+
+// KeptAway reports whether a bar on one card would keep a plan's people away.
+func (r *Registry) KeptAway(ctx context.Context, plan examiners.Plan, barred string) (away bool, err error) {
+	err = r.view(ctx, func(rd kv.Reader, _ time.Time) error {
+		cards, err := cardsOfPlan(rd, plan)
+		if err != nil {
+			return err
+		}
+		cards, same, err := asOnePerson(rd, cards)
+		if err != nil {
+			return err
+		}
+		_, all, err := everyCard(rd, slices.Sorted(maps.Keys(cards)), examiners.Facts{Cards: cards}, same)
+		away = slices.Contains(all, barred)
+		return err
+	})
+	return away, err
 }

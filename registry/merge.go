@@ -81,6 +81,9 @@ var mergeMoves = map[MergeState]map[MergeAct]MergeState{
 	MergeUndoProposed: {ApproveMerge: MergeUndone, RejectMerge: MergeMerged, WithdrawMerge: MergeMerged},
 }
 
+// mergeActNames are the acts as officials say them.
+var mergeActNames = map[MergeAct]string{ApproveMerge: "复核同意", RejectMerge: "复核不同意", WithdrawMerge: "撤回", ProposeUndo: "提出撤销"}
+
 // NextMerge returns the state after do. Error: Conflict merge_state.
 func NextMerge(from MergeState, do MergeAct) (MergeState, error) {
 	if to, ok := mergeMoves[from][do]; ok {
@@ -88,7 +91,7 @@ func NextMerge(from MergeState, do MergeAct) (MergeState, error) {
 	}
 	name := from.Name()
 	return from, fail.New(fail.Conflict, "merge_state", "a merge that is %s cannot take the step %s; read its steps to see what was decided", name.EN, do).
-		In("人员合并事项状态为“%s”，不能执行该步骤（%s），请先查看办理经过", name.ZH, do)
+		In("人员合并事项状态为“%s”，不能%s，请先查看办理经过", name.ZH, mergeActNames[do])
 }
 
 // MergeReason says why one human being has two documents.

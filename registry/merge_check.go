@@ -221,9 +221,20 @@ func (c *check) collision(o Collision) error {
 		}
 		if !ok || !slices.Contains(o.Payers, claim.Payer) {
 			c.problem("collision %s names claim %s, which is not there or of no payer concerned", o.ID, id)
+			return nil
+		}
+		if len(o.Regions) > 0 && !slices.Contains(o.Regions, c.r.regionHere(claim.Region)) {
+			c.problem("collision %s is not seen in region %s, whose payer claim %s is of", o.ID, claim.Region, id)
 		}
 	}
-	return nil
+	if o.State == CollisionDismissed || o.State == CollisionLapsed || len(o.Claims) == 0 {
+		return nil
+	}
+	_, apart, err := partedBy(c.rd, o)
+	if err == nil && apart {
+		c.problem("collision %s is %s and its claims are not of one person", o.ID, o.State)
+	}
+	return err
 }
 
 // cannotReplay reports a person of whom there is more than an Update would read.

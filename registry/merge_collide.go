@@ -12,8 +12,9 @@ import (
 	"bajigong/standards"
 )
 
-// mergeClaimsMost is how many claims the two persons of a merge may have together:
-// what they collide in is found and recorded in one Update. More need the operator.
+// mergeClaimsMost is how many claims the two persons of a merge may have together,
+// those that were refused left out: what they collide in is found and recorded in one
+// Update. More need the operator.
 const mergeClaimsMost = 100
 
 // colliding is a claim that would not have been allowed beside others.
@@ -39,12 +40,21 @@ func (r *Registry) sidesOf(rd kv.Reader, a, b []PersonID) (s mergeSides, err err
 	if s.claims, err = claimsUnderAll(rd, both); err != nil {
 		return s, err
 	}
-	if len(s.claims) > mergeClaimsMost {
-		return s, fail.New(fail.Conflict, "too_many_claims", "these two persons have %d claims together, more than %d; ask the register's operator for a review", len(s.claims), mergeClaimsMost).
-			In("两人申领记录合计 %d 条，超过 %d 条，请联系登记系统运营方复核", len(s.claims), mergeClaimsMost)
+	if n := countFunc(s.claims, func(c Claim) bool { return c.State != StateRefused }); n > mergeClaimsMost { // refused ones collide with nothing
+		return s, fail.New(fail.Conflict, "too_many_claims", "these two persons have %d claims together, more than %d; ask the register's operator for a review", n, mergeClaimsMost).
+			In("两人申领记录合计 %d 条，超过 %d 条，请联系登记系统运营方复核", n, mergeClaimsMost)
 	}
 	s.held, err = r.holdingsUnder(rd, both)
 	return s, err
+}
+
+func countFunc[V any](all []V, is func(V) bool) (n int) {
+	for _, v := range all {
+		if is(v) {
+			n++
+		}
+	}
+	return n
 }
 
 // side are the claims and holdings of the person whose id p is.
@@ -99,6 +109,23 @@ func (c Claim) counts(now time.Time) bool {
 		return c.Refund != nil && !c.Refund.Restores
 	}
 	return false
+}
+
+// countsSince is when a claim began to stand in the way of others, with the entry of
+// the log: with its reservation, or where that had ended with the payment that was
+// reported late, also when the bank has returned it since, or with the correction that
+// took a refund away.
+func (c Claim) countsSince() (at time.Time, index uint64) {
+	at, index = c.Reserved, c.LogIndex
+	for _, s := range c.viewSteps() {
+		if s.State.Counts() != policy.CountsYes || s.LogIndex == c.LogIndex {
+			continue
+		}
+		if was, _ := c.before(s.LogIndex); !was.counts(s.At) {
+			at, index = s.At, s.LogIndex
+		}
+	}
+	return at, index
 }
 
 // collidesWith asks the rules that rest on claims and holdings again about one
@@ -165,14 +192,10 @@ func (r *Registry) collidesInThePast(rd kv.Reader, c Claim, s mergeSides, now ti
 }
 
 // inputAgain is what the rules were asked about a claim, with the claims and
-// holdings of s as they stood at its entry of the log: of a payment that was
-// reported late, at the entry of that. Imported payments are there whenever they
+// holdings of s as they stood when it began to stand in the way of others. Imported payments are there whenever they
 // were taken over: they were made before.
 func (r *Registry) inputAgain(rd kv.Reader, c Claim, law policy.Policy, basis claimBasis, s mergeSides) policy.Input {
-	at, index := c.Reserved, c.LogIndex
-	if c.Payment != nil && c.Payment.Late {
-		at, index = c.Payment.At, c.Payment.LogIndex
-	}
+	at, index := c.countsSince()
 	in := policy.Input{Now: at, Received: basis.Received, Payer: c.Payer, Equivalence: r.samenessOn(standards.DateOf(at))}
 	for _, h := range s.held {
 		if !h.received.Before(at) && !slices.Contains(basis.Certificates, h.Number) {
@@ -233,32 +256,4 @@ func (r *Registry) recordCollisions(tx kv.Tx, by Actor, m Merge, found []collidi
 		}
 	}
 	return ids, nil
-}
-
-// lapseCollisions ends the collisions that a merge brought and that still say
-// something, because the merge is undone.
-func (r *Registry) lapseCollisions(tx kv.Tx, by Actor, m Merge) error {
-	keys := make([][]byte, len(m.Collisions))
-	for i, id := range m.Collisions {
-		keys[i] = kv.Key(id)
-	}
-	found, there, err := collisions.GetMany(tx, keys)
-	if err != nil {
-		return err
-	}
-	for i, c := range found {
-		if !there[i] {
-			return fmt.Errorf("merge %s: there is no collision %s", m.ID, m.Collisions[i])
-		}
-		if c.State == CollisionDismissed || c.State == CollisionLapsed {
-			continue
-		}
-		if c, err = c.Lapse("合并已撤销（"+m.ID+"）", by, tx.Now()); err != nil {
-			return err
-		}
-		if _, err := r.putCollision(tx, by, c); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -132,7 +132,7 @@ func (r *Registry) draftMerge(tx kv.Tx, by Actor, id string, in NewMerge) (m Mer
 		}
 		if !known {
 			return m, d, fail.New(fail.NotFound, "not_found", "nothing is on record for the document %q; there is nothing to merge", one.field).
-				In("系统中没有该证件（%s）的记录，无需合并", one.field).
+				In("系统中没有该证件（%s）的记录，无需合并", map[string]string{"keep": "保留的证件", "other": "另一证件"}[one.field]).
 				At(fail.Field{Name: one.field, Code: "unknown", ZH: "系统中没有该证件的记录", EN: "nothing is on record for this document"})
 		}
 		*one.person = p
@@ -201,7 +201,8 @@ func mergesOf(rd kv.Reader, p PersonID) ([]Merge, error) {
 // later decision rests on the claims and certificates of both. Their past claims
 // are decided again in the order of the log; what should have been refused becomes
 // a Collision for review, and nothing is paid back by itself. When the undoing is
-// approved, those collisions lapse; what was decided in between stands.
+// approved, collisions between the two lapse, whatever brought them; what was decided
+// in between stands.
 //
 // Errors: Conflict merge_state and those of ProposeMerge; Forbidden second_person;
 // Invalid merge.
@@ -214,7 +215,7 @@ func (r *Registry) DecideMerge(ctx context.Context, by Actor, id string, approve
 		}
 		switch m.State {
 		case MergeUndone:
-			return r.undoMerge(tx, by, m)
+			return r.undoMerge(tx, by, m, base)
 		case MergeMerged:
 			if approve {
 				return r.doMerge(tx, by, m, base)
@@ -304,7 +305,7 @@ func (r *Registry) doMerge(tx kv.Tx, by Actor, m Merge, base string) (Merge, err
 }
 
 // undoMerge makes one person two again. Durable afterwards: the same as of doMerge.
-func (r *Registry) undoMerge(tx kv.Tx, by Actor, m Merge) (Merge, error) {
+func (r *Registry) undoMerge(tx kv.Tx, by Actor, m Merge, base string) (Merge, error) {
 	members, err := identities(tx, m.Survivor)
 	if err != nil {
 		return m, err
@@ -313,13 +314,13 @@ func (r *Registry) undoMerge(tx kv.Tx, by Actor, m Merge) (Merge, error) {
 		return m, err
 	}
 	m.Until = m.LogIndex
-	if err := r.lapseCollisions(tx, by, m); err != nil {
-		return m, err
-	}
 	if err := merges.Put(tx, m); err != nil {
 		return m, err
 	}
-	return m, regroup(tx, members, m.LogIndex)
+	if err := regroup(tx, members, m.LogIndex); err != nil {
+		return m, err
+	}
+	return m, r.partCollisions(tx, by, m, members, base)
 }
 
 // regroup writes for each id which others are one person with it from entry index

@@ -169,7 +169,7 @@ func TestMergeOfTwoPersonsWhoWerePaidApart(t *testing.T) {
 	region := e.Authority
 	region.Region = "320500"
 	all, _, err := e.Collisions(ctx, region, registry.CollisionFilter{State: registry.CollisionOpen}, registry.Page{})
-	if err != nil || len(all) != 1 || all[0].Region != "320500" || all[0].Source != registry.FromMerge || all[0].Claims[0].Claim == nil || all[0].Claims[1].Claim == nil {
+	if err != nil || len(all) != 1 || all[0].Region != "320581" || all[0].Source != registry.FromMerge || all[0].Claims[0].Claim == nil || all[0].Claims[1].Claim == nil {
 		t.Fatalf("collisions of the authority: %s, %v", asJSON(t, all), err)
 	}
 	for _, by := range []registry.Actor{e.kunshan, e.other} {
@@ -193,8 +193,8 @@ func TestMergeOfTwoPersonsWhoWerePaidApart(t *testing.T) {
 	}
 	county := e.Authority
 	county.Region = "320583"
-	if _, err := e.ProposeOnCollision(ctx, county, all[0].ID, registry.CollisionProposal{Outcome: "dismissed", Reason: "误报"}); fail.KindOf(err) != fail.NotFound {
-		t.Errorf("one of two counties decides: %v", err)
+	if _, err := e.ProposeOnCollision(ctx, county, all[0].ID, registry.CollisionProposal{Outcome: "dismissed", Reason: "误报"}); fail.KindOf(err) != fail.Forbidden {
+		t.Errorf("the county of the older claim decides: %v", err)
 	}
 	if _, err := e.ProposeOnCollision(ctx, e.kunshan, all[0].ID, registry.CollisionProposal{Outcome: "dismissed", Reason: "误报"}); fail.KindOf(err) != fail.Forbidden {
 		t.Errorf("a payer decides: %v", err)

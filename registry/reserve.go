@@ -199,7 +199,8 @@ func (r *Registry) answerAgain(tx kv.Tx, c Claim, digest []byte) (ClaimAnswer, e
 			In("流水号 %s 已用于申领 %s，内容不同，请更换流水号", c.Reference, c.ID)
 	}
 	view := c.View(tx.Now())
-	return ClaimAnswer{Outcome: c.Outcome, Reasons: c.Reasons, Next: nextSteps(basis.Decision), Match: true, Decision: &basis.Decision, Claim: &view, TreeSize: c.LogIndex}, nil
+	return ClaimAnswer{Outcome: c.Outcome, Reasons: c.Reasons, Next: nextSteps(basis.Decision), Match: true, Decision: &basis.Decision, Claim: &view,
+		Unconfirmed: basis.Unconfirmed, TreeSize: c.LogIndex}, nil
 }
 
 // claimBasis opens what a claim's decision rests on. sound tells whether it is

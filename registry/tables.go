@@ -312,8 +312,8 @@ const (
 	indexMergesByTime              kv.Table = "merges_by_time"              // proposed, id
 	indexMergesWaiting             kv.Table = "merges_waiting"              // proposed, id: waits for its second person
 	indexMergesByPerson            kv.Table = "merges_by_person"            // person, proposed, id; both persons
-	indexCollisionsByRegion        kv.Table = "collisions_by_region"        // region, opened, id
-	indexCollisionsByState         kv.Table = "collisions_by_state"         // state, region, opened, id
+	indexCollisionsByRegion        kv.Table = "collisions_by_region"        // region, opened, id; one for each payer's region
+	indexCollisionsByState         kv.Table = "collisions_by_state"         // state, region, opened, id; one for each payer's region
 	indexCollisionsByPayer         kv.Table = "collisions_by_payer"         // payer, opened, id; one for each payer concerned
 	indexCollisionsByPerson        kv.Table = "collisions_by_person"        // person, opened, id
 	indexCollisionsByClaim         kv.Table = "collisions_by_claim"         // claim, id; one for each claim
@@ -1214,9 +1214,17 @@ var collisions = kv.Records[Collision]{
 	Table: tableCollisions,
 	Key:   func(c Collision) []byte { return kv.Key(c.ID) },
 	Indexes: []kv.Index[Collision]{
-		{Table: indexCollisionsByRegion, Keys: func(c Collision) [][]byte { return [][]byte{kv.Key(c.Region, uint64(c.Opened.Unix()), c.ID)} }},
-		{Table: indexCollisionsByState, Keys: func(c Collision) [][]byte {
-			return [][]byte{kv.Key(string(c.State), c.Region, uint64(c.Opened.Unix()), c.ID)}
+		{Table: indexCollisionsByRegion, Keys: func(c Collision) (out [][]byte) {
+			for _, region := range c.seenFrom() {
+				out = append(out, kv.Key(region, uint64(c.Opened.Unix()), c.ID))
+			}
+			return out
+		}},
+		{Table: indexCollisionsByState, Keys: func(c Collision) (out [][]byte) {
+			for _, region := range c.seenFrom() {
+				out = append(out, kv.Key(string(c.State), region, uint64(c.Opened.Unix()), c.ID))
+			}
+			return out
 		}},
 		{Table: indexCollisionsByPayer, Keys: func(c Collision) (out [][]byte) {
 			for _, p := range c.Payers {

@@ -41,7 +41,7 @@ func claimBatchRoutes() []route {
 				{Name: "source", Description: "who states the facts of rows that do not say it"}, {Name: "at", Description: "when they were looked up"}, {Name: "reference", Description: "where they can be looked up again"},
 				{Name: "run", Description: "go on with this run: the same file, asked in the same way"}, language},
 			Summary:     "Check a file of up to 10,000 claims before payment 批量预检; nothing is reserved",
-			Description: "Columns: reference 流水号, certificate 证书编号, document_kind 证件类型, document 证件号码, name 姓名, received 受理日期, facts by code or name (insured 参保 …), and their source 来源, at 核查时间, fact_reference 凭据编号. A file that is no such table changes nothing; a row with mistakes is answered invalid and the others are decided, each with the allowed rows of the same person before it counted. Answers stand sealed for 30 days. A payer has one run at a time: 409 batch_running.",
+			Description: "Columns: reference 流水号, certificate 证书编号, certificate_kind 证书种类, document_kind 证件类型, document 证件号码, name 姓名, received 受理日期, applied 申请日期, facts by code or name (insured 参保 …), and their source 来源, at 核查时间, fact_reference 凭据编号. A file that is no such table changes nothing; a row with mistakes is answered invalid and the others are decided, each with the allowed rows of the same person before it counted. Answers stand sealed for 30 days. A payer has one run at a time: 409 batch_running.",
 			Answers:     files, endpoint: raw((*Server).checkClaimBatch)},
 		{Method: "GET", Path: batchPath, Query: paging, Summary: "The caller's own runs over files of claims, the newest first", endpoint: api((*Server).claimBatches)},
 		{Method: "GET", Path: batchPath + "/{id}", Summary: "A run over a file of claims, with its counts and its signed decision", endpoint: api((*Server).claimBatch)},
@@ -275,9 +275,9 @@ func unpanicked(fn func() error) (err error) {
 // batchTable answers the results as a table: rows by their number and the payer's
 // own reference, and nobody's name.
 func (c *call) batchTable(b registry.ClaimBatch, lines []byte, format string, lang credentials.Lang) error {
-	header, title := []string{"行号", "流水号", "证书编号", "结论", "金额（元）", "原因", "待补充", "本行错误", "同文件先行行", "政策", "处理建议"}, "批量预检结果"
+	header, title := []string{"行号", "流水号", "证书编号", "结论", "金额（元）", "原因", "待补充", "本行错误", "同文件先行行", "政策", "待确认", "处理建议"}, "批量预检结果"
 	if lang == credentials.EN {
-		header, title = []string{"Row", "Reference", "Certificate", "Outcome", "Amount (CNY)", "Reasons", "Missing", "Mistakes", "Earlier rows", "Policy", "What to do"}, "Checked claims"
+		header, title = []string{"Row", "Reference", "Certificate", "Outcome", "Amount (CNY)", "Reasons", "Missing", "Mistakes", "Earlier rows", "Policy", "To be confirmed", "What to do"}, "Checked claims"
 	}
 	var bad error
 	t := sheet.Table{Name: title, Header: header, Rows: func(yield func([]string) bool) {
@@ -310,7 +310,7 @@ func (c *call) batchTable(b registry.ClaimBatch, lines []byte, format string, la
 
 func batchCells(l registry.ClaimBatchLine, lang credentials.Lang) []string {
 	in := func(t policy.Text) string { return words{t.ZH, t.EN}.in(lang) }
-	var reasons, missing, wrong, earlier []string
+	var reasons, missing, wrong, earlier, unconfirmed []string
 	for _, f := range l.Failing {
 		reasons = append(reasons, strings.TrimSpace(in(f.Text)+" "+in(f.Detail))+"〔"+f.Clause+"〕")
 	}
@@ -323,6 +323,9 @@ func batchCells(l registry.ClaimBatchLine, lang credentials.Lang) []string {
 	for _, p := range l.Problems {
 		wrong = append(wrong, p.Name+": "+words{p.ZH, p.EN}.in(lang))
 	}
+	for _, u := range l.Unconfirmed {
+		unconfirmed = append(unconfirmed, in(u.Note))
+	}
 	for _, row := range l.EarlierRows {
 		earlier = append(earlier, fmt.Sprint(row))
 	}
@@ -334,5 +337,5 @@ func batchCells(l registry.ClaimBatchLine, lang credentials.Lang) []string {
 		law = fmt.Sprintf("%s v%d", l.Policy, l.Version)
 	}
 	return slices.Concat([]string{fmt.Sprint(l.Row), l.Reference, l.Certificate, in(l.Outcome.Name()), amount},
-		[]string{strings.Join(reasons, "\n"), strings.Join(missing, "\n"), strings.Join(wrong, "\n"), strings.Join(earlier, ", "), law, in(l.Next)})
+		[]string{strings.Join(reasons, "\n"), strings.Join(missing, "\n"), strings.Join(wrong, "\n"), strings.Join(earlier, ", "), law, strings.Join(unconfirmed, "\n"), in(l.Next)})
 }

@@ -47,7 +47,7 @@ request has mistakes. Other payers' claims show as a date and a reason only.`,
 		stage{"check", "核验 Check:", []*cobra.Command{claimCheck(w, &server), claimCheckBatch(w, &server)}},
 		stage{"reserve", "锁定 Reserve:", []*cobra.Command{claimReserve(w, &server), claimExtend(w, &server), claimRelease(w, &server), claimWithdraw(w, &server)}},
 		stage{"publicity", "公示 Publicity:", []*cobra.Command{claimPublicise(w, &server), claimObject(w, &server)}},
-		stage{"payout", "拨付和发放 Payout:", []*cobra.Command{claimPayable(w, &server), claimPayout(w, &server), claimConfirm(w, &server)}},
+		stage{"payout", "拨付和发放 Payout:", []*cobra.Command{claimPayable(w, &server), claimPayout(w, &server), claimPayouts(w, &server), claimConfirm(w, &server)}},
 		stage{"afterwards", "发放之后 Afterwards:", []*cobra.Command{claimReturn(w, &server), claimRecover(w, &server), claimRefundParts(w, &server),
 			claimCorrection(w, &server), claimDecision(w, &server)}},
 		stage{"overview", "窗口、清单和统计 Overview:", []*cobra.Command{claimOverview(w, &server), claimNotice(w, &server), claimShow(w, &server), claimList(w, &server),
@@ -175,9 +175,17 @@ func printClaimAnswer(w world, a registry.ClaimAnswer, gaps bool) {
 	for _, n := range a.Next {
 		say(w.stdout, "  → %s\n    %s\n", n.Next.ZH, n.Next.EN)
 	}
+	printUnconfirmed(w, a.Unconfirmed)
 	if a.Claim != nil {
 		fmt.Fprintln(w.stdout)
 		printClaim(w, *a.Claim)
+	}
+}
+
+// printUnconfirmed prints the texts of which nobody can tell whether they hold.
+func printUnconfirmed(w world, texts []registry.UnconfirmedPolicy) {
+	for _, u := range texts {
+		say(w.stdout, "\n  ! %s\n    %s\n", u.Note.ZH, u.Note.EN)
 	}
 }
 
@@ -229,6 +237,11 @@ func printDecision(w world, d policy.Decision, gaps bool) {
 	for _, f := range d.Excepted {
 		say(w.stdout, "\n  ◦ 经批准的例外 excepted: %s\n    %s\n", f.ZH, f.EN)
 		clause(w, f.Clause, string(f.Reason))
+		for _, x := range d.Approvals {
+			if x.Rule == f.Rule {
+				say(w.stdout, "    批准 approved by  %s %s（%s）\n", x.Approver, x.Document, x.On.Chinese())
+			}
+		}
 	}
 	fmt.Fprintln(w.stdout)
 	name := fmt.Sprintf("%s v%d", d.Policy, d.Version)

@@ -74,7 +74,8 @@ func claimCheckBatch(w world, server *serverFlags) *cobra.Command {
 政策规定不能再申领的行，都会指明先行的行号。文件格式有误则一行也不预检；个别行有误只影响
 该行。不锁定、不留姓名和证件号码。
 
-表头：流水号,证书编号,证件类型,证件号码,姓名,受理日期,来源,核查时间,凭据编号，以及事实列
+表头：流水号,证书编号,证书种类,证件类型,证件号码,姓名,受理日期,申请日期,来源,核查时间,
+凭据编号，以及事实列
 （参保、参保月数、在职……或其代码 insured、insured_months、employed……）。
 
 中断后加 --run 用同一文件继续：已答复的行不再重新判定。结果保留 30 天。整个文件的结论有一个
@@ -269,7 +270,10 @@ func printBatchRows(w world, lines []byte) error {
 		}
 		mark, ok := batchMarks[l.Outcome]
 		if !ok {
-			continue
+			if len(l.Unconfirmed) == 0 {
+				continue
+			}
+			mark = "✓"
 		}
 		say(w.stdout, "%s 第 %d 行 row  %s  %s %s\n", mark, l.Row, l.Reference, l.Outcome.Name().ZH, l.Outcome.Name().EN)
 		for _, f := range l.Failing {
@@ -281,6 +285,7 @@ func printBatchRows(w world, lines []byte) error {
 		for _, m := range l.Missing {
 			say(w.stdout, "    %s\n    %s\n", m.ZH, m.EN)
 		}
+		printUnconfirmed(w, l.Unconfirmed)
 		for _, p := range l.Problems {
 			p.Row = l.Row
 			say(w.stdout, "    %s\n", fieldLine(p))

@@ -151,6 +151,7 @@ func printOverview(w world, o registry.ClaimOverview) {
 			for _, n := range f.Next {
 				say(w.stdout, "  → %s\n    %s\n", n.Next.ZH, n.Next.EN)
 			}
+			printUnconfirmed(w, f.Unconfirmed)
 		}
 	}
 	if o.OtherName > 0 {
@@ -168,6 +169,7 @@ func printOverview(w world, o registry.ClaimOverview) {
 		for _, m := range x.Asks {
 			printAsk(w, m)
 		}
+		printUnconfirmed(w, x.Unconfirmed)
 	}
 }
 

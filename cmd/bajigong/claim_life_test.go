@@ -50,6 +50,13 @@ func TestLifeOfAClaimByCommands(t *testing.T) {
 
 	table := file(t, "发放.csv", fmt.Sprintf("申领编号,申领流水号,金额,发放日期,支付流水号,结果,退票原因\n%s,,%s,%s,B-0,成功,\n\n,KS-1,1,%s,B-1,成功,\n", ids[0], amount, today, today))
 	says(t, s.life(t, errNo, "payout", table, "--reference", "B-1"), "2 行", "确认发放 paid", "第 4 行 row", "不一致")
+	list := s.life(t, nil, "payouts")
+	says(t, list, "B-1", "已登记 done", "2/2", amount.String())
+	var batch []registry.Payout
+	if err := json.Unmarshal([]byte(s.life(t, nil, "payouts", "--json")), &batch); err != nil || len(batch) != 1 {
+		t.Fatalf("%+v, %v", batch, err)
+	}
+	says(t, s.life(t, nil, "payouts", batch[0].ID), ids[0], "确认发放 paid", "未登记 refused", "不一致", "B-0")
 	says(t, s.life(t, nil, "return", ids[0], "--payment", "B-0", "--on", string(today), "--reason", "账户状态异常"), "待拨付")
 	says(t, s.life(t, nil, "withdraw", ids[1], "--reason", "本人申请"), "本人已撤回")
 	table = file(t, "发放2.csv", fmt.Sprintf("申领编号,金额,发放日期,支付流水号\n%s,%s,%s,B-2\n", ids[0], amount, today))

@@ -42,7 +42,8 @@ func relianceCommand(w world) *cobra.Command {
 Entries are numbered from 1 without a gap and never deleted: keep the number of the last
 one that was dealt with, and go on with --after.`,
 		Example: `  bajigong reliance --after 0
-  bajigong reliance --after 128 --follow --json >> 变动.jsonl`,
+  bajigong reliance --after 128 --follow --json >> 变动.jsonl
+  bajigong reliance acknowledge 128`,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := server.client(w, true)
@@ -52,10 +53,37 @@ one that was dealt with, and go on with --after.`,
 			return c.readReliance(cmd.Context(), w, after, follow, func(e registry.RelianceView) error { return printReliance(w, e, asJSON) })
 		},
 	}
-	server.add(cmd.Flags(), w)
+	server.add(cmd.PersistentFlags(), w)
+	cmd.AddCommand(relianceAcknowledge(w, &server))
 	cmd.Flags().Uint64Var(&after, "after", 0, "从第几条之后读起 (seq of the last entry that was read)")
 	cmd.Flags().BoolVar(&follow, "follow", false, "读完后继续等待 (go on waiting)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "每行输出一条 JSON (one JSON text a line)")
+	return cmd
+}
+
+// relianceAcknowledge records how far the payer has dealt with its feed.
+func relianceAcknowledge(w world, server *serverFlags) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "acknowledge SEQ",
+		Short: "登记已处理到第几条 (record how far the feed was dealt with)",
+		Long: `acknowledge 登记本机构已处理完第 SEQ 条及以前的变动通知，供本机构核对和审计查看。
+通知不会因此删除；不登记也不影响读取。已登记的不会退回。
+
+Nothing is deleted, nobody has to, and it never goes back.`,
+		Example: `  bajigong reliance acknowledge 128`, Args: exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			through, err := strconv.ParseUint(args[0], 10, 64)
+			if err != nil {
+				return usageError{errors.New("序号为整数，如 128 (the number of an entry, like 128)")}
+			}
+			_, err = shown(cmd, w, server, ask{method: http.MethodPost, path: reliancePath + "/acknowledgement"}, map[string]uint64{"through": through}, asJSON, func(w world, read registry.RelianceReader) {
+				facts(w.stdout, [2]string{"已处理至 dealt with through", strconv.FormatUint(read.Through, 10)}, [2]string{"登记 recorded", stamp(read.At)})
+			})
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "输出 JSON (print JSON)")
 	return cmd
 }
 

@@ -48,6 +48,10 @@ func TestRelianceByCommand(t *testing.T) {
 		t.Errorf("%s: %v", line, err)
 	}
 	s.run(exitInvalid, "reliance", "--after", "9")
+	says(t, s.run(exitOK, "reliance", "acknowledge", "1"), "已处理至 dealt with through  1")
+	says(t, s.run(exitOK, "reliance", "acknowledge", "0"), "1")
+	s.run(exitInvalid, "reliance", "acknowledge", "9")
+	s.run(exitUsage, "reliance", "acknowledge", "x")
 
 	if n, err := s.DeliverWebhooks(ctx, func(context.Context, webhooks.Message) (webhooks.Outcome, error) {
 		return webhooks.Outcome{Status: 410}, nil

@@ -236,10 +236,11 @@ type Decision struct {
 	OnceKey     string         `json:"once_key"`
 	Unknown     []Gap          `json:"unknown"` // what the policy's text does not say
 
-	Excepted    []Failure `json:"excepted,omitempty"`         // rules that fail and are covered by an approved exception
-	Scarce      bool      `json:"scarce,omitempty"`           // counted as scarce: store it in [PastClaim.Scarce]
-	Units       int       `json:"units,omitempty"`            // months or years paid for, of a claim without a certificate
-	PayTo       string    `json:"pay_to,omitempty"`           // person, enterprise or institution
-	AdvanceMost Fen       `json:"advance_most_fen,omitempty"` // what may be paid ahead 先行拨付
-	Equivalence string    `json:"equivalence,omitempty"`      // digest of the table of same occupations that was used
+	Excepted    []Failure   `json:"excepted,omitempty"`         // rules that fail and are covered by an approved exception
+	Approvals   []Exception `json:"approvals,omitempty"`        // the exceptions that cover them: document, office and day, one for a rule
+	Scarce      bool        `json:"scarce,omitempty"`           // counted as scarce: store it in [PastClaim.Scarce]
+	Units       int         `json:"units,omitempty"`            // months or years paid for, of a claim without a certificate
+	PayTo       string      `json:"pay_to,omitempty"`           // person, enterprise or institution
+	AdvanceMost Fen         `json:"advance_most_fen,omitempty"` // what may be paid ahead 先行拨付
+	Equivalence string      `json:"equivalence,omitempty"`      // digest of the table of same occupations that was used
 }

@@ -73,6 +73,7 @@ type evaluation struct {
 	fen         Fen
 	calculation []Text
 	excepted    []Failure
+	approvals   []Exception // that cover them
 	payTo       Payee
 	advance     Fen
 
@@ -140,7 +141,7 @@ func (e *evaluation) decision() Decision {
 		On: e.on, Year: e.received.Year(), Outcome: Allow,
 		Failing: append([]Failure{}, e.failing...), Missing: append([]Missing{}, e.missing...),
 		Amount: e.fen, Calculation: append([]Text{}, e.calculation...),
-		OnceKey: e.onceKey(), Unknown: append([]Gap{}, e.p.Unknown...), Excepted: e.excepted,
+		OnceKey: e.onceKey(), Unknown: append([]Gap{}, e.p.Unknown...), Excepted: e.excepted, Approvals: e.approvals,
 	}
 	switch {
 	case len(d.Failing) > 0:
@@ -171,10 +172,14 @@ func (e *evaluation) except() {
 	}
 	today := standards.DateOf(e.in.Now)
 	e.failing = slices.DeleteFunc(e.failing, func(f Failure) bool {
-		if !e.p.Exceptable(f.Rule) || !slices.ContainsFunc(e.in.Exceptions, func(x Exception) bool { return x.Rule == f.Rule && x.Stands(today) }) {
+		i := slices.IndexFunc(e.in.Exceptions, func(x Exception) bool { return x.Rule == f.Rule && x.Stands(today) })
+		if i < 0 || !e.p.Exceptable(f.Rule) {
 			return false
 		}
 		e.excepted = append(e.excepted, f)
+		if x := e.in.Exceptions[i]; !slices.Contains(e.approvals, x) {
+			e.approvals = append(e.approvals, x)
+		}
 		return true
 	})
 }

@@ -153,7 +153,7 @@ var casesTwo = []two{
 
 	// who is paid, and by which way
 	{"funder not known", func(in *Input) { delete(in.Facts, FundedBy) }, "beneficiary", FactMissing, Hold, "出资方"},
-	{"funder of no form", func(in *Input) { set(in.Facts, FundedBy, "企业") }, "beneficiary", FactUnusable, Hold, "应为 person、enterprise、institution 之一"},
+	{"funder of no form", func(in *Input) { set(in.Facts, FundedBy, "企业") }, "beneficiary", FactUnusable, Hold, "应为 个人（person）、企业（enterprise）、机构（institution） 之一"},
 	{"by file", func(in *Input) { in.Channel = ByFile }, "channel", ChannelNotAllowed, Deny, "本次为人工报盘"},
 	{"by hand", func(in *Input) { in.Channel = ByHand }, "channel", ChannelNotAllowed, Deny, "手工办理"},
 	{"by the system", func(in *Input) { in.Channel = BySystem }, "", "", Allow, "2400"},

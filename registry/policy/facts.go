@@ -98,7 +98,7 @@ var factForms = map[FactKind]factForm{
 
 	PersonGroup:         {as: asSet, asked: true, name: Text{"人员类别（可填多类，均不属于的也请填明）", "the person's groups, or that there are none"}},
 	PersonAge:           {as: asYears, asked: true, name: Text{"周岁年龄", "age in full years"}},
-	PersonSex:           {as: asWord, words: []string{string(Female), string(Male)}, asked: true, name: Text{"性别（male 或 female）", "sex, male or female"}},
+	PersonSex:           {as: asWord, words: []string{string(Female), string(Male)}, asked: true, name: Text{"性别（男或女）", "sex, male or female"}},
 	ApprovedAmount:      {as: asYuan, asked: true, name: Text{"当地核定的补贴标准（元）", "the amount the place has set, in yuan"}},
 	ApprovedCost:        {as: asYuan, asked: true, name: Text{"同职业（工种）同等级的核定成本（元）", "the approved cost of this occupation and level, in yuan"}},
 	CatalogueListed:     {since: 2, name: Text{"该职业（工种）等级是否列入补贴目录", "listing in the subsidy catalogue"}},
@@ -113,7 +113,7 @@ var factForms = map[FactKind]factForm{
 	IssuerPilot:         {since: 2, name: Text{"评价企业是否经人社部门试点认定", "the employer's recognition as a pilot"}},
 	IssuerTaskListed:    {since: 2, name: Text{"评价机构考试当日是否在承接名单内", "the institution's being on the list of those charged, on the day of the exam"}},
 	IsSupervised:        {since: 2, name: Text{"培训或评价是否已纳入远程监管（云眸）", "the remote supervision of the training or exam"}},
-	FundedBy:            {as: asWord, since: 2, words: []string{string(PayPerson), string(PayEnterprise), string(PayInstitution)}, name: Text{"出资方（person、enterprise 或 institution）", "who paid: person, enterprise or institution"}},
+	FundedBy:            {as: asWord, since: 2, words: []string{string(PayPerson), string(PayEnterprise), string(PayInstitution)}, name: Text{"出资方（个人、企业或机构）", "who paid: person, enterprise or institution"}},
 	Mandatory:           {since: 2, name: Text{"是否属于上岗准入或强制培训", "its being training that the law demands for the post"}},
 	UnemploymentBenefit: {since: 2, name: Text{"是否正在领取失业保险金", "the drawing of unemployment benefit"}},
 	FirstEvaluation:     {since: 2, name: Text{"是否为初次评价", "its being the first evaluation"}},
@@ -257,6 +257,29 @@ func (f Fact) unusable(k FactKind, now time.Time) (Text, bool) {
 	return Text{}, false
 }
 
+// wordsZH are the values of facts that are words, in Chinese.
+var wordsZH = map[string]string{string(Female): "女", string(Male): "男", string(PayPerson): "个人", string(PayEnterprise): "企业", string(PayInstitution): "机构"}
+
+// ReadValue is the value that a text of a table means for a fact of kind k: 是 and 否
+// are yes and no, and words are taken in Chinese. What is none of these stays as it is.
+func (k FactKind) ReadValue(text string) string {
+	text = strings.TrimSpace(text)
+	kind, _ := k.Split()
+	form := factForms[kind]
+	for _, w := range form.words {
+		if text == wordsZH[w] {
+			return w
+		}
+	}
+	switch strings.ToLower(text) {
+	case "是", Yes, "true":
+		return Yes
+	case "否", No, "false":
+		return No
+	}
+	return text
+}
+
 // yuanMost bounds a fact that is money, so that nothing computed from it overflows.
 const yuanMost Fen = 1_000_000_000
 
@@ -278,7 +301,11 @@ func (f factForm) wrong(v string) (Text, bool) {
 		if slices.Contains(f.words, v) {
 			return Text{}, false
 		}
-		return Text{"应为 " + strings.Join(f.words, "、") + " 之一", "must be one of " + strings.Join(f.words, ", ")}, true
+		var zh []string
+		for _, w := range f.words {
+			zh = append(zh, wordsZH[w]+"（"+w+"）")
+		}
+		return Text{"应为 " + strings.Join(zh, "、") + " 之一", "must be one of " + strings.Join(f.words, ", ")}, true
 	}
 	for code := range strings.SplitSeq(v, ",") {
 		if !isCode(code) {

@@ -199,8 +199,11 @@ func (e *evaluation) notMet(n FactNeed, value string) Text {
 	name, source := k.Name(), strings.TrimSpace(e.in.Facts[k].Source)
 	if n.Want != "" {
 		zh := value
-		if factForms[n.Fact].as == asYesNo {
+		switch factForms[n.Fact].as {
+		case asYesNo:
 			zh = yesNoZH(value)
+		case asWord:
+			zh = wordsZH[value]
 		}
 		return textf("%s：%s（来源：%s）", name.ZH, zh, source)("%s: %s, says %s", name.EN, value, source)
 	}

@@ -87,6 +87,20 @@ func (k Kind) Known() bool { _, ok := kinds[k]; return ok }
 // Name returns the kind's name; an unknown kind is named by its code.
 func (k Kind) Name() Text { return nameIn(kinds, k) }
 
+// ParseKind reads a kind of certificate by its code or its name. What is neither
+// is a kind that is not [Kind.Known].
+func ParseKind(s string) Kind {
+	if k := Kind(s); k.Known() {
+		return k
+	}
+	for k, name := range kinds {
+		if standards.NormaliseName(name.ZH) == standards.NormaliseName(s) {
+			return k
+		}
+	}
+	return Kind(s)
+}
+
 // Mode is how a certificate was acquired 取得方式. A waiver of application years
 // (破格参评) is still an exam.
 type Mode string
