@@ -65,7 +65,10 @@ type KeyRing struct {
 	private map[string]*ecdsa.PrivateKey // by kid; retired and distrusted ones are not held
 	secrets map[string][]byte            // by file name
 	public  jws.KeySet
-	data    []byte // key of the encrypted files; nil when they are not
+	data    []byte               // key of the encrypted files; nil when they are not
+	heeded  map[string]time.Time // keys that others distrust, by kid; see Heed
+	edition uint64               // see Edition
+	seen    os.FileInfo          // of ring.json, taken before it was read
 }
 
 // ringFile is ring.json. Generation counts the changes.
@@ -210,8 +213,12 @@ func (r *KeyRing) adopt(loaded *KeyRing) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if loaded.ring.Generation >= r.ring.Generation {
+		if loaded.ring.Generation > r.ring.Generation {
+			r.edition++
+		}
 		r.ring, r.private, r.secrets, r.public, r.data = loaded.ring, loaded.private, loaded.secrets, loaded.public, loaded.data
-		r.opener = loaded.opener
+		r.opener, r.seen = loaded.opener, loaded.seen
+		r.applyHeeded()
 	}
 }
 
@@ -234,11 +241,12 @@ func loadRing(dir string, opener Opener, known *ringSeal, data []byte) (*KeyRing
 	if err := ownerOnly(dir, info); err != nil {
 		return nil, err
 	}
+	seen, _ := os.Stat(filepath.Join(dir, ringName))
 	text, err := readPrivate(filepath.Join(dir, ringName))
 	if err != nil {
 		return nil, err
 	}
-	r := &KeyRing{dir: dir, opener: opener, private: map[string]*ecdsa.PrivateKey{}, secrets: map[string][]byte{}}
+	r := &KeyRing{dir: dir, opener: opener, seen: seen, private: map[string]*ecdsa.PrivateKey{}, secrets: map[string][]byte{}}
 	if err := json.Unmarshal(text, &r.ring); err != nil {
 		return nil, badRing("%s cannot be read", ringName).Because(err)
 	}

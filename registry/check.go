@@ -24,7 +24,8 @@ import (
 //     results that pass, a publicity that ended, and an institution entitled by
 //     what was recorded when the batch was published
 //  3. replaying every person's claims finds none that should have been refused
-//  4. the audit log's root recomputes and every event is its leaf's
+//  4. the audit log's root recomputes, every event is its leaf's, and the log extends
+//     the checkpoint kept outside the store and the one that witnesses cosigned
 //  5. the status bits are those of the ledger, their history leads to them, and
 //     every published list says what they were at its time
 //  6. indexes and records agree, every sealed block opens
@@ -46,6 +47,8 @@ import (
 //  14. the totals of claims are those of the claims
 //  15. every claim on a certificate that was voided, cancelled, suspended or resumed
 //     while it held money or a reservation has one entry about it in its payer's feed
+//  16. no counter is behind what it has given, or ahead of the records that it counts;
+//     draws find every session by its exam date
 func (r *Registry) Check(ctx context.Context, by Actor, opt *CheckOptions) (CheckReport, error) {
 	if err := may(by, CheckRegister, Object{Region: r.cfg.Region}); err != nil {
 		return CheckReport{}, err
@@ -57,12 +60,14 @@ func (r *Registry) Check(ctx context.Context, by Actor, opt *CheckOptions) (Chec
 	if err != nil {
 		return CheckReport{}, err
 	}
+	saved := r.savedCheckpoint()
 	rd, release, err := r.db.Snapshot(ctx)
 	if err != nil {
 		return CheckReport{}, err
 	}
 	defer release()
 	c := r.newCheck(ctx, rd, *opt)
+	c.saved = saved
 	err = c.run(parts)
 	return *c.report, err
 }
@@ -73,6 +78,7 @@ var checkParts = []checkPart{
 	{"indexes", (*check).indexes}, {"certificates", (*check).certificates}, {"status lists", (*check).strayBits}, {"published status lists", (*check).statusLists},
 	{"sealed blocks", (*check).sealed}, {"sealed records", (*check).sealedRecords}, {"claims", (*check).claims}, {"totals of claims", (*check).claimTotals}, {"files of claims", (*check).claimBatches}, {"merges and collisions", (*check).merges}, {"cases", (*check).cases}, {"audit log", (*check).log}, {"credit", (*check).credit},
 	{"statistics", (*check).statistics}, {"national query", (*check).national}, {"blank certificates", (*check).blanks}, {"reliance", (*check).reliance}, {"webhooks", (*check).webhooks},
+	{"counters", (*check).counters}, {"exam dates", (*check).examDays},
 }
 
 // indexed is a kv.Records, whatever its values are.
@@ -87,7 +93,7 @@ type indexed interface {
 // allRecords are the records of the register with their indexes.
 var allRecords = []indexed{
 	accounts, apiKeys, institutions, filings, decisions, occupations, sessions,
-	candidates, roster, appeals, batches, certificates, versions, appointments, apprentices, claims, claimTotals, payouts, payoutPages, laws, requests, norms, signDays, signPeople, reviews, examDays, draws, drawPopulations, inspections, applications, caseRecords, publications, creditEvents, creditSums, creditReviews, stars, taskLists, taskEntries, integrityFiles, examinerCards, examinerTies, arrangements, arrangementsPast, supervisionReports, massChanges, correctionRequests, pastRuns, pastPages, nationalUploads, nationalFiles, nationalRows, publishedStatuses, leases, askedRecords, signIns, sessionPhotos, blankRuns, blankStocks, blankUses, blankApplications, destructions, stocktakings, prints, printed, printJobs, handouts, claimBatches, claimBatchPages, collisions, merges, personsMerged, reliances, relianceDues, relianceReaders, storedWebhooks, deliveries, repairRuns, backups,
+	candidates, roster, appeals, batches, certificates, versions, appointments, apprentices, claims, claimTotals, payouts, payoutPages, laws, requests, norms, signDays, signPeople, reviews, examDays, draws, drawPopulations, inspections, applications, caseRecords, publications, creditEvents, creditSums, creditReviews, stars, taskLists, taskEntries, integrityFiles, examinerCards, examinerTies, arrangements, arrangementsPast, supervisionReports, massChanges, correctionRequests, pastRuns, pastPages, nationalUploads, nationalFiles, nationalRows, publishedStatuses, leases, askedRecords, signIns, sessionPhotos, blankRuns, blankStocks, blankUses, blankApplications, destructions, stocktakings, prints, printed, printJobs, handouts, claimBatches, claimBatchPages, collisions, merges, personsMerged, reliances, relianceDues, relianceReaders, storedWebhooks, deliveries, repairRuns, backups, distrustedKeys,
 }
 
 func (c *check) indexes() error {
@@ -222,6 +228,9 @@ func (c *check) versions(cert Certificate, vs []Version) error {
 	if len(vs) != cert.Versions {
 		c.problem("certificate %s says it has %d versions and has %d", cert.Number, cert.Versions, len(vs))
 	}
+	if err := c.papers(cert, vs); err != nil {
+		return err
+	}
 	purposes := credentials.StatusPurposes()
 	var keys [][]byte
 	for i, v := range vs {
@@ -252,6 +261,24 @@ func (c *check) versions(cert Certificate, vs []Version) error {
 		}
 	}
 	return nil
+}
+
+// papers: each version that was signed, or came from elsewhere, has the sealed paper without which nobody can be shown it.
+func (c *check) papers(cert Certificate, vs []Version) error {
+	vs = slices.DeleteFunc(slices.Clone(vs), func(v Version) bool {
+		return cert.Origin == OriginHere && !v.Signed // it is sealed when it is signed
+	})
+	keys := make([][]byte, len(vs))
+	for i, v := range vs {
+		keys[i] = sealedVersion(cert.Number, v.N).storeKey()
+	}
+	blocks, err := c.rd.GetMany(tableSealed, keys)
+	for i := range blocks {
+		if blocks[i] == nil {
+			c.problem("certificate %s version %d has no sealed paper", cert.Number, vs[i].N)
+		}
+	}
+	return err
 }
 
 // strayBits: every set bit belongs to a version.
@@ -433,26 +460,51 @@ func (c *check) entitled(cert Certificate, s Session, published time.Time) error
 	return nil
 }
 
-// sealed opens every sealed block. Pages are small: a photo is a hundred kilobytes.
+// sealed opens every sealed block. Pages are small where they have photos: one is a
+// hundred kilobytes, a paper some hundred bytes.
 func (c *check) sealed() error {
-	return c.eachEntry(tableSealed, sealedPage, func(page []kv.Entry) error {
-		return c.side(len(page), func(i int, c *check) error {
-			place, err := parseSealedPlace(page[i].Key)
-			if err != nil {
-				c.problem("sealed block: %v", err)
-				return nil
-			}
-			plain, err := c.r.vault.openBytes(place, page[i].Value)
-			if err != nil {
-				c.problem("%v", err)
-				return nil
-			}
-			return c.paperPhoto(place, plain)
-		})
+	rng := kv.Range{Limit: sealedPage}
+	for {
+		page, err := c.base.Scan(tableSealed, rng)
+		if err != nil {
+			return err
+		}
+		if err := c.sealedBlocks(page); err != nil {
+			return err
+		}
+		c.done(len(page))
+		if len(page) < rng.Limit {
+			return nil
+		}
+		size := 1
+		for _, e := range page {
+			size += len(e.Value)
+		}
+		rng = rng.After(page[len(page)-1].Key)
+		rng.Limit = max(sealedPage, min(pageMax, sealedPageBytes*len(page)/size))
+	}
+}
+
+func (c *check) sealedBlocks(page []kv.Entry) error {
+	return c.side(len(page), func(i int, c *check) error {
+		place, err := parseSealedPlace(page[i].Key)
+		if err != nil {
+			c.problem("sealed block: %v", err)
+			return nil
+		}
+		plain, err := c.r.vault.openBytes(place, page[i].Value)
+		if err != nil {
+			c.problem("%v", err)
+			return nil
+		}
+		return c.paperPhoto(place, plain)
 	})
 }
 
-const sealedPage = 100
+const (
+	sealedPage      = 100
+	sealedPageBytes = 2 << 20 // about, where blocks are small
+)
 
 func parseSealedPlace(key []byte) (p sealedPlace, err error) {
 	parts, err := kv.ParseKey(key)

@@ -42,7 +42,14 @@ type CheckReport struct {
 	Found        int         `json:"found"`
 	Problems     []string    `json:"-"`
 	Parts        []CheckPart `json:"parts"`
-	Whole        bool        `json:"whole"` // every part was checked to its end
+	Notes        []CheckNote `json:"notes,omitempty"` // what breaks no invariant and should be known
+	Whole        bool        `json:"whole"`           // every part was checked to its end
+}
+
+// CheckNote is one thing that an operator should know.
+type CheckNote struct {
+	EN string `json:"en"`
+	ZH string `json:"zh"`
 }
 
 // CheckPart is one part of a check. Entries are what it went through: records,
@@ -115,6 +122,7 @@ type check struct {
 	counts map[kv.Table]int // entries of tables that the indexes were checked of
 	only   kv.Table         // the table whose scanned entries are progress; "*" for all, "" for none
 	lonely *[]CheckProblem  // of one goroutine beside others
+	saved  auditlog.Published
 }
 
 func (r *Registry) newCheck(ctx context.Context, rd kv.Reader, opt CheckOptions) *check {
@@ -134,7 +142,7 @@ func (r *Registry) newCheck(ctx context.Context, rd kv.Reader, opt CheckOptions)
 
 // run does the parts one after another; the work within a part is shared out.
 func (c *check) run(parts []checkPart) error {
-	began := c.r.cfg.Now()
+	began, broken := c.r.cfg.Now(), false
 	for _, p := range parts {
 		c.report.Parts = append(c.report.Parts, CheckPart{Name: p.name, Problems: []CheckProblem{}})
 		c.part, c.total, c.only = &c.report.Parts[len(c.report.Parts)-1], 0, ""
@@ -143,14 +151,27 @@ func (c *check) run(parts []checkPart) error {
 		err := p.run(c)
 		c.part.Seconds = c.r.cfg.Now().Sub(at).Seconds()
 		c.report.Seconds = c.r.cfg.Now().Sub(began).Seconds()
-		if err != nil {
+		switch {
+		case err != nil && !c.readable():
 			return fmt.Errorf("check %s: %w", p.name, err)
+		case err != nil:
+			// Not the store but what is in it: a record that others need is gone or
+			// cannot be read. The other parts may find out which.
+			broken = true
+			c.note(CheckProblem{Kind: "the part cannot be checked to its end", ID: p.name, Text: fmt.Sprintf("%s cannot be checked to the end: %v", p.name, err)})
 		}
 		c.total = c.part.Entries
 		c.done(0)
 	}
-	c.report.Whole = len(parts) == len(checkParts)
+	c.report.Whole = len(parts) == len(checkParts) && !broken
 	return nil
+}
+
+// readable says whether the snapshot still answers. A reader that has failed once
+// does not, nor does one whose check was called off.
+func (c *check) readable() bool {
+	_, err := c.base.Get(tableCounters, counterStatus())
+	return err == nil
 }
 
 // of says how many entries the part has, if the check of the indexes has counted
@@ -337,5 +358,8 @@ func (c *check) log() error {
 		return err
 	}
 	c.report.Events, c.total, c.only = head.Size, int(min(head.Size, 1<<40)), auditlog.LeavesTable
-	return auditlog.Check(c.base, c.say)
+	if err := auditlog.Check(c.base, c.say); err != nil {
+		return err
+	}
+	return c.checkpoints(c.saved)
 }

@@ -3,8 +3,10 @@ package registry
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"bajigong/internal/kv"
+	"bajigong/standards"
 )
 
 // sealedRecords: what a record says stands sealed beside it is there, and photos
@@ -61,10 +63,8 @@ func (c *check) paperPhoto(place sealedPlace, plain []byte) error {
 		return nil
 	}
 	var p Paper
-	if err := json.Unmarshal(plain, &p); err != nil || p.Photo == nil {
-		if err != nil {
-			c.problem("the paper at %x cannot be read", place.key)
-		}
+	if err := json.Unmarshal(plain, &p); err != nil {
+		c.problem("the paper at %x cannot be read", place.key)
 		return nil
 	}
 	parts, err := kv.ParseKey(place.key)
@@ -77,5 +77,30 @@ func (c *check) paperPhoto(place sealedPlace, plain []byte) error {
 	if err != nil || !ok {
 		return err // a paper without its certificate is for others to say
 	}
+	if err := c.holder(cert, p); err != nil || p.Photo == nil {
+		return err
+	}
 	return c.photo("photo of certificate "+number, photoPlace(cert, *p.Photo), p.Photo.SHA256)
+}
+
+// holder: the document on a paper leads to whom the certificate is of. One that leads
+// nowhere would make its holder a new person, who has no certificates and was paid
+// nothing.
+func (c *check) holder(cert Certificate, p Paper) error {
+	people, known, _, err := c.r.knownPeople(c.rd, []standards.Document{p.Document})
+	if err != nil {
+		return err
+	}
+	if !known[0] {
+		c.problem("certificate %s: the document on its paper leads to nobody", cert.Number)
+		return nil
+	}
+	if people[0] == cert.Person {
+		return nil
+	}
+	ids, err := identitiesOf(c.rd, []PersonID{cert.Person})
+	if err == nil && !slices.Contains(ids[0], people[0]) {
+		c.problem("certificate %s: the document on its paper leads to another person", cert.Number)
+	}
+	return err
 }

@@ -87,10 +87,18 @@ func (c *check) replay(p statusPlace, head publishedStatus, version uint64) (the
 	atBase := func() error { return bases.at(seen) }
 	err = kv.Each(c.base, tableStatusHistory, rng, func(e kv.Entry) error {
 		c.done(1)
-		at, _, err := parseStatusKey(e.Key, 5)
+		at, index, err := parseStatusKey(e.Key, 5)
 		if err != nil {
 			c.problem("%v", err)
 			return nil
+		}
+		// Only what changes a bit is recorded, and every version changes one.
+		if index < credentials.StatusListBits && len(e.Value) == 1 && (e.Value[0] == 1) == (seen.bits[index/8]&(0x80>>(index%8)) != 0) {
+			c.problem("status list %s: version %d of its history sets bit %d to what it was: an entry before it is gone", p.name(), at.version, index)
+		}
+		// A history that a migration made has no versions before the counter's.
+		if at.version > seen.at.version+1 && seen.at.version > 0 {
+			c.problem("status list %s: version %d of its history follows version %d", p.name(), at.version, seen.at.version)
 		}
 		if at != seen.at {
 			if err := atBase(); err != nil {

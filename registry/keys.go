@@ -206,27 +206,67 @@ func (r *Registry) resignPage(ctx context.Context, by Actor, kid string, page []
 
 // RecordKeys puts the public keys into the audit log when the key ring has
 // changed since last time, so that anybody can tell since when a key was
-// published, retired or distrusted. It is called when a process starts and every
-// minute. A process with an older copy of the ring records nothing.
+// published, retired or distrusted, and tells other processes which keys are
+// distrusted: each has a copy of the ring, and takes from the store at once what
+// would be told it by the changed copy later. It is called when a process starts and
+// every second. A process with an older copy of the ring records nothing else.
 func (r *Registry) RecordKeys(ctx context.Context) error {
-	generation, detail := uint64(r.cfg.Keys.Generation()), keysDetail(r.cfg.Keys.Public())
+	generation, public := uint64(r.cfg.Keys.Generation()), r.cfg.Keys.Public()
+	var stored []distrustedKey
+	var untold []distrustedKey
 	var known uint64
-	err := r.db.View(ctx, func(rd kv.Reader) (err error) {
-		known, err = counter(rd, counterKeyRing(), 0)
-		return err
-	})
-	if err != nil || known >= generation {
-		return err
-	}
-	return r.db.Update(ctx, func(tx kv.Tx) error {
-		known, err := counter(tx, counterKeyRing(), 0)
-		if err != nil || known >= generation {
+	look := func(rd kv.Reader) (err error) {
+		if known, err = counter(rd, counterKeyRing(), 0); err != nil {
 			return err
 		}
-		setCounter(tx, counterKeyRing(), generation)
-		_, err = r.appendEvent(tx, Actor{Account: "registry", Via: "serve"}, Event{Kind: KeysChanged, Object: r.cfg.Keys.Code(), Detail: detail})
+		stored, _, err = distrustedKeys.Scan(rd, kv.Range{Limit: kv.MaxScan})
+		untold = distrustOf(public, stored)
+		return err
+	}
+	if err := r.db.View(ctx, look); err != nil {
+		return err
+	}
+	for _, k := range stored {
+		if r.cfg.Keys.Heed(k.KID, k.From) {
+			r.log.Warn("a key was distrusted on another machine; copy its key ring to this one", "key", k.KID, "from", k.From)
+		}
+	}
+	if known >= generation && len(untold) == 0 {
+		return nil
+	}
+	return r.db.Update(ctx, func(tx kv.Tx) error {
+		if err := look(tx); err != nil || known >= generation && len(untold) == 0 {
+			return err
+		}
+		for _, k := range untold {
+			k.Recorded = tx.Now()
+			if err := distrustedKeys.Put(tx, k); err != nil {
+				return err
+			}
+		}
+		setCounter(tx, counterKeyRing(), max(known, generation))
+		_, err := r.appendEvent(tx, Actor{Account: "registry", Via: "serve"}, Event{Kind: KeysChanged, Object: r.cfg.Keys.Code(), Detail: keysDetail(public)})
 		return err
 	})
+}
+
+// distrustedKey is what one process tells all others of a key.
+type distrustedKey struct {
+	KID      string    `json:"kid"`
+	From     time.Time `json:"from"`
+	Recorded time.Time `json:"recorded"`
+}
+
+// distrustOf are the distrusted keys of a ring of which the store does not know, or
+// not from so early on.
+func distrustOf(ring jws.KeySet, stored []distrustedKey) (out []distrustedKey) {
+	for _, k := range ring.Keys() {
+		told := slices.ContainsFunc(stored, func(s distrustedKey) bool { return s.KID == k.ID && !k.DistrustedFrom.Before(s.From) })
+		if k.State == jws.Distrusted && !told {
+			out = append(out, distrustedKey{KID: k.ID, From: k.DistrustedFrom})
+		}
+	}
+	return out
 }
 
 // keysDetail names the keys that can sign and those that are distrusted, by id,

@@ -60,7 +60,8 @@ func repairStages() (stages []repairStage) {
 			}})
 		}
 	}
-	return append(stages, derivedStages...)
+	stages = append(stages, derivedStages...)
+	return append(stages, liftCounters()...)
 }
 
 // DerivedTables are the tables that a repair makes anew, whatever became of them:
@@ -71,7 +72,7 @@ func DerivedTables() (out []kv.Table) {
 		out = append(out, table.IndexTables()...)
 	}
 	return append(out, tableStatusBits, tableStatusLists, tableClaimTotals, tableFigureCells, tableFigureSums, tableFigureIssuers, tableFigurePeople,
-		tableCreditSums, tablePrinted, tableBlankStock, tableBlankUses, tablePersonsMerged, auditlog.TilesTable, auditlog.MiddlesTable)
+		tableCreditSums, tablePrinted, tableBlankStock, tableBlankUses, tablePersonsMerged, tableExamDays, auditlog.TilesTable, auditlog.MiddlesTable)
 }
 
 // RepairIndexes makes anew everything that follows from the records; after it a check

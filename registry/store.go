@@ -84,6 +84,13 @@ func (s store) Bulk(ctx context.Context, fn func(kv.Tx) error) error {
 	return unavailable(err, own)
 }
 
+// Snapshot is for a check and what reads all of the store. Unavailable no_room: the
+// disk has no room for the copy that it is.
+func (s store) Snapshot(ctx context.Context) (rd kv.Reader, release func(), err error) {
+	rd, release, err = s.DB.Snapshot(ctx)
+	return rd, release, unavailable(err, nil)
+}
+
 func unavailable(err, own error) error {
 	switch {
 	case err == nil, own != nil && errors.Is(err, own), errors.Is(err, kv.ErrLimit), errors.Is(err, kv.ErrNested), errors.Is(err, kv.ErrDuplicate):
@@ -97,6 +104,9 @@ func unavailable(err, own error) error {
 	case errors.Is(err, kv.ErrFull):
 		return fail.New(fail.Unavailable, "store_full", "the disk of the store is full: nothing was stored, and the operator has to free room on it; it then goes on by itself, and repeating this is safe").
 			In("存储磁盘已满，本次未保存；请运维人员清理磁盘空间，腾出空间后自动恢复，届时可以放心重试").Because(err)
+	case errors.Is(err, kv.ErrNoRoom):
+		return fail.New(fail.Unavailable, "no_room", "%v; nothing was read or stored: make room on the disk of the store, or work on a copy of the store on another disk", err).
+			In("磁盘空间不足，无法制作快照，未读取也未保存任何数据：%v；请清理存储所在磁盘，或把存储复制到空间足够的磁盘后再执行", err).Because(err)
 	case errors.Is(err, kv.ErrOutcomeUnknown):
 		return fail.New(fail.Unavailable, "outcome_unknown", "the connection to the store broke while it was saving; repeat the same request, nothing is done twice").
 			In("保存时与存储的连接中断；请原样重试，不会重复办理").Because(err)

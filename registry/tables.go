@@ -123,6 +123,7 @@ import (
 //	webhook_marks            payer                            when an entry was written for it, 8 bytes
 //	backups                  "backup"                         Backup, the newest
 //	repairs                  "current"                        repairRun: a repair that has not ended
+//	distrusted_keys          kid                              distrustedKey: a signing key that one process distrusts
 //	events, log_*            see registry/auditlog
 const (
 	tableAccounts         kv.Table = "accounts"
@@ -218,6 +219,7 @@ const (
 	tableWebhookMarks     kv.Table = "webhook_marks"
 	tableBackups          kv.Table = "backups"
 	tableRepairs          kv.Table = "repairs"
+	tableDistrustedKeys   kv.Table = "distrusted_keys"
 
 	// indexes: entry key → primary key
 	indexKeysByAccount             kv.Table = "api_keys_by_account"         // account, id
@@ -1354,3 +1356,8 @@ var (
 	}
 	repairKey = kv.Key("current")
 )
+
+var distrustedKeys = kv.Records[distrustedKey]{
+	Table: tableDistrustedKeys,
+	Key:   func(k distrustedKey) []byte { return kv.Key(k.KID) },
+}

@@ -65,9 +65,9 @@ func (r *Registry) VerdictByToken(ctx context.Context, text string) (credentials
 	return out, err
 }
 
-// openedToken is what a token says, under the keys of one generation of the ring.
+// openedToken is what a token says, under the keys of one edition of the ring.
 type openedToken struct {
-	generation int
+	edition    uint64
 	claims     credentials.Claims
 	distrusted bool
 }
@@ -75,15 +75,15 @@ type openedToken struct {
 // openToken is credentials.OpenToken, remembered: one code is looked at several
 // times, and the signature is most of the work. Any change of the keys forgets it.
 func (r *Registry) openToken(token credentials.Token) (_ credentials.Claims, distrusted bool, err error) {
-	generation := r.cfg.Keys.Generation() // before the keys, which may be newer then, never older
-	if known, ok := r.tokens.look(token); ok && known.generation == generation {
+	edition := r.cfg.Keys.Edition() // before the keys, which may be newer then, never older
+	if known, ok := r.tokens.look(token); ok && known.edition == edition {
 		return known.claims, known.distrusted, nil
 	}
 	claims, _, err := credentials.OpenToken(token, r.cfg.Keys.Public(), time.Time{})
 	if distrusted = errors.Is(err, jws.ErrDistrusted); err != nil && !distrusted {
 		return claims, false, err
 	}
-	r.tokens.keep(token, openedToken{generation, claims, distrusted})
+	r.tokens.keep(token, openedToken{edition, claims, distrusted})
 	return claims, distrusted, nil
 }
 

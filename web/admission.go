@@ -75,16 +75,29 @@ func newPlaces(n, queue int) *places {
 // placeWait is how long a request waits for a place.
 const placeWait = 5 * time.Second
 
-// take waits for a place, at most until ctx ends.
+// take waits for a place, at most until ctx ends. Who finds one free waits for nobody,
+// and of those that wait one account is no more than half: the others of an account
+// that asks for all of it at once do not stand in the way of anybody else.
 func (p *places) take(ctx context.Context, account string) (release func(), err error) {
+	own, drop := p.share(account)
+	if own == nil {
+		return nil, busy()
+	}
+	release = sync.OnceFunc(func() { <-p.free; <-own; drop() })
+	if tryPlace(own) {
+		if tryPlace(p.free) {
+			return release, nil
+		}
+		<-own
+	}
 	if p.waiting.Add(1) > p.queue {
 		p.waiting.Add(-1)
+		drop()
 		return nil, busy()
 	}
 	defer p.waiting.Add(-1)
 	ctx, cancel := context.WithTimeout(ctx, placeWait)
 	defer cancel()
-	own, drop := p.share(account)
 	if !await(ctx, own) {
 		drop()
 		return nil, busy()
@@ -94,14 +107,22 @@ func (p *places) take(ctx context.Context, account string) (release func(), err 
 		drop()
 		return nil, busy()
 	}
-	return sync.OnceFunc(func() { <-p.free; <-own; drop() }), nil
+	return release, nil
 }
 
-func await(ctx context.Context, of chan struct{}) bool {
+// tryPlace takes a place of which one is free now.
+func tryPlace(of chan struct{}) bool {
 	select {
 	case of <- struct{}{}:
 		return true
 	default:
+		return false
+	}
+}
+
+func await(ctx context.Context, of chan struct{}) bool {
+	if tryPlace(of) {
+		return true
 	}
 	select {
 	case of <- struct{}{}:
@@ -111,7 +132,8 @@ func await(ctx context.Context, of chan struct{}) bool {
 	}
 }
 
-// share is that of an account; the public has all, and is counted by its limits.
+// share is that of an account, nil when half of the queue waits for it already; the
+// public has all, and is counted by its limits.
 func (p *places) share(account string) (own chan struct{}, drop func()) {
 	if account == "" {
 		return make(chan struct{}, 1), func() {}
@@ -122,6 +144,9 @@ func (p *places) share(account string) (own chan struct{}, drop func()) {
 	if one == nil {
 		one = &share{free: make(chan struct{}, max(1, cap(p.free)/2))}
 		p.accounts[account] = one
+	}
+	if one.used >= cap(one.free)+max(1, int(p.queue)/2) {
+		return nil, nil
 	}
 	one.used++
 	return one.free, func() {

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -199,8 +200,8 @@ func TestPlaces(t *testing.T) {
 	}
 	var waits sync.WaitGroup
 	ctx, cancel := context.WithCancel(t.Context())
-	for range 2 {
-		waits.Go(func() { _, _ = p.take(ctx, "c") })
+	for _, account := range []string{"c", "e"} { // half of the queue is one account's
+		waits.Go(func() { _, _ = p.take(ctx, account) })
 	}
 	for p.waiting.Load() < 2 {
 		time.Sleep(time.Millisecond)
@@ -298,4 +299,47 @@ func TestCrowd(t *testing.T) {
 	if len(accept(l)) != 1 {
 		t.Error("who has closed cannot come back")
 	}
+}
+
+// TestACrowdOfOneAccountShutsNobodyOut: an account that asks for a heavy thing a
+// thousand times at once gets its half and some waiting; another finds the other half
+// free, and room to wait.
+func TestACrowdOfOneAccountShutsNobodyOut(t *testing.T) {
+	p := newPlaces(4, 8)
+	ctx, cancel := context.WithCancel(t.Context())
+	var crowd sync.WaitGroup
+	var got, refused atomic.Int32
+	for range 1000 {
+		crowd.Go(func() {
+			release, err := p.take(ctx, "a")
+			if err != nil {
+				refused.Add(1)
+				return
+			}
+			got.Add(1)
+			<-ctx.Done()
+			release()
+		})
+	}
+	for deadline := time.Now().Add(10 * time.Second); got.Load() < 2 || p.waiting.Load() < 4 || refused.Load() < 994; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d have a place, %d wait, %d were refused", got.Load(), p.waiting.Load(), refused.Load())
+		}
+	}
+	for range 2 {
+		release, err := p.take(ctx, "b")
+		if err != nil {
+			t.Fatalf("another account, with half of the places free: %v", err)
+		}
+		defer release()
+	}
+	waits := make(chan error, 1)
+	go func() { _, err := p.take(ctx, "c"); waits <- err }()
+	select {
+	case err := <-waits:
+		t.Errorf("a third account cannot even wait: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	cancel()
+	crowd.Wait()
 }

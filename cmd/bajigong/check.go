@@ -19,7 +19,7 @@ var checkParts = map[string]string{
 	"sealed blocks": "密封的个人信息", "sealed records": "应有的密封信息", "claims": "补贴申领", "totals of claims": "补贴合计",
 	"files of claims": "批量预检", "merges and collisions": "人员合并与重复发放", "cases": "案件与决定", "audit log": "审计日志",
 	"credit": "信用", "statistics": "统计数据", "national query": "全国联网查询", "blank certificates": "空白证书",
-	"reliance": "变动通知", "webhooks": "通知端点",
+	"reliance": "变动通知", "webhooks": "通知端点", "counters": "计数器", "exam dates": "考试日期",
 }
 
 func checkCommand(w world) *cobra.Command {
@@ -90,6 +90,9 @@ func checkRegister(ctx context.Context, w world, reg *registry.Registry, parts [
 	}
 	if err := printJSON(w.stdout, report); err != nil {
 		return err
+	}
+	for _, n := range report.Notes {
+		fmt.Fprintf(w.stderr, "注意：%s (note: %s)\n", n.ZH, n.EN)
 	}
 	took := w.now().Sub(began).Round(1e6)
 	switch {

@@ -366,7 +366,7 @@ Afterwards: touched lists the certificates, resign gives them new codes.`,
 			if err := ring.Distrust(args[0], at, w.rand, w.now()); err != nil {
 				return err
 			}
-			fmt.Fprintf(w.stdout, "已停止信任 %s（自 %s 起）；运行中的服务一分钟内生效 (%s is distrusted; a running server knows it within a minute)\n", args[0], stamp(at), args[0])
+			fmt.Fprintf(w.stdout, "已停止信任 %s（自 %s 起）；运行中的服务数秒内生效 (%s is distrusted; running servers know it within seconds)\n", args[0], stamp(at), args[0])
 			return nil
 		},
 	}

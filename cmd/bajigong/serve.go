@@ -159,19 +159,18 @@ func background(ctx context.Context, reg *registry.Registry, log *slog.Logger) {
 		tellTrouble(ctx, reg, log)
 	}()
 	defer func() { <-watched }()
+	keys := make(chan struct{})
+	go func() { // beside the rest: nothing may hold up a key that is trusted no more
+		defer close(keys)
+		followKeys(ctx, reg, log)
+	}()
+	defer func() { <-keys }()
 	publish := func() {
-		// A key that was rotated or distrusted by command counts from the next minute.
-		if err := reg.Config().Keys.Reload(); err != nil {
-			log.Error("key ring not read again; going on with the one in memory", "error", err)
-		}
 		c := reg.Config()
 		if kids, err := c.Keys.RotateDue(c.Rand, c.Now()); err != nil {
 			log.Error("keys not rotated by schedule; tried again in a minute", "error", err)
 		} else if len(kids) > 0 {
 			log.Info("keys rotated by schedule", "now_signing", kids)
-		}
-		if err := reg.RecordKeys(ctx); err != nil && ctx.Err() == nil {
-			log.Error("key ring not recorded in the log", "error", err)
 		}
 		if _, err := reg.Checkpoint(ctx); err != nil && ctx.Err() == nil {
 			log.Error("checkpoint not published", "error", err)

@@ -17,7 +17,7 @@ type databaseBlow string
 
 // The blows, in turns.
 const (
-	blowCommit    databaseBlow = "connection_cut_in_commit" // right after COMMIT was passed on, or before its answer
+	blowCommit    databaseBlow = "connection_cut_in_commit" // before COMMIT is passed on, right after it, and before its answer
 	blowBackend   databaseBlow = "backend_killed"           // SIGKILL: the server throws everybody out and recovers
 	blowRegister  databaseBlow = "register_killed"          // SIGKILL of one of the two processes, and a new one
 	blowByte      databaseBlow = "connection_cut_at_a_byte" // any byte of any connection
@@ -188,14 +188,20 @@ func (d *struckDatabase) hit(s *storm, blow databaseBlow) error {
 	who := d.rnd.IntN(len(d.proxies))
 	switch p := d.proxies[who]; blow {
 	case blowCommit:
+		// Each of them, since only one loses the commit and only one keeps it for sure.
 		faults := []pgserver.Fault{pgserver.CutAfter, pgserver.CutAnswered, pgserver.CutBefore}
-		fault, cut := faults[d.rnd.IntN(len(faults))], make(chan struct{}, 1)
-		p.OnCommit(func() pgserver.Fault {
-			p.OnCommit(nil) // once
-			cut <- struct{}{}
-			return fault
-		})
-		return happens(cut)
+		for _, i := range d.rnd.Perm(len(faults)) {
+			cut := make(chan struct{}, 1)
+			p.OnCommit(func() pgserver.Fault {
+				p.OnCommit(nil) // once
+				cut <- struct{}{}
+				return faults[i]
+			})
+			if err := happens(cut); err != nil {
+				return err
+			}
+		}
+		return nil
 	case blowByte:
 		return happens(p.CutAtByte(1 + d.rnd.IntN(mostBytes)))
 	case blowBackend:

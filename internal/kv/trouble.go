@@ -6,6 +6,10 @@ import "errors"
 // it was kept, reads go on, and so do writes as soon as there is room.
 var ErrFull = errors.New("the disk of the store is full; nothing was stored, and it goes on by itself once there is room")
 
+// ErrNoRoom is wrapped by an Engine whose Snapshot is a copy for which the disk has no
+// room; nothing was written.
+var ErrNoRoom = errors.New("not enough room on the disk")
+
 // Troubled is an Engine that knows when its disk has let it down.
 type Troubled interface {
 	// Trouble wraps [ErrBroken] from the failure of the disk to the end of the

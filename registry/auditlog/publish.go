@@ -185,6 +185,14 @@ func (p *Publisher) publish(ctx context.Context, db Viewer, first bool) (Publish
 	return p.last, nil
 }
 
+// Saved returns the checkpoint that is kept outside the store. Errors: Conflict
+// log_checkpoint_missing; Internal log_checkpoint_unreadable.
+func (p *Publisher) Saved() (Published, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.load(false)
+}
+
 // load returns the saved checkpoint; when there is none and first is set, the
 // empty log of the origin without a Note.
 func (p *Publisher) load(first bool) (Published, error) {

@@ -1,15 +1,16 @@
 package boltkv
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"bajigong/internal/kv"
 )
 
 // ErrNoRoom is wrapped by Snapshot when the disk has no room for the copy of the
 // store; nothing was written.
-var ErrNoRoom = errors.New("not enough room on the disk")
+var ErrNoRoom = kv.ErrNoRoom
 
 // spare is the room that a copy leaves to the store, which goes on growing
 // while the copy stands beside it: a twentieth of its size, and at least this.

@@ -34,7 +34,11 @@ func (e *engine) Snapshot(ctx context.Context) (_ kv.Reader, release func(), err
 		_, err := tx.WriteTo(writer{ctx, file})
 		return err
 	})
-	if err := errors.Join(err, file.Close()); err != nil {
+	full := err != nil && noSpace(err) // others may fill the disk meanwhile
+	if err = errors.Join(err, file.Close()); full {
+		err = fmt.Errorf("%w: %w", ErrNoRoom, err)
+	}
+	if err != nil {
 		return nil, nil, fmt.Errorf("snapshot: %w", err)
 	}
 	db, err := bbolt.Open(name, 0o600, &bbolt.Options{ReadOnly: true, NoStatistics: true})

@@ -54,8 +54,12 @@ const (
 	tagTrailer = 'Z'
 )
 
-// maxJSON bounds header and trailer: some thousand tables.
-const maxJSON = 1 << 20
+// maxJSON bounds header and trailer, maxTables what a reader keeps of a file before
+// it has come to the trailer.
+const (
+	maxJSON   = 1 << 20
+	maxTables = 5000
+)
 
 // Header says what is in a dump before it is read.
 type Header struct {

@@ -134,6 +134,9 @@ func (r *Reader) next() (t kv.Table, e kv.Entry, err error) {
 		if n > 0 && kv.Table(name) <= r.trailer.Tables[n-1].Table {
 			return "", e, errOrder
 		}
+		if n == maxTables {
+			return "", e, errContent
+		}
 		r.trailer.Tables = append(r.trailer.Tables, Count{Table: kv.Table(name)})
 		n++
 		if tag, err = r.tag(); err != nil {

@@ -47,11 +47,13 @@ type Engine struct {
 	timeout                   time.Duration
 	views, writers, snapshots *pool
 	witness                   *witness
+	room                      room
 }
 
 var (
-	_ kv.Engine  = (*Engine)(nil)
-	_ kv.Watcher = (*Engine)(nil)
+	_ kv.Engine   = (*Engine)(nil)
+	_ kv.Watcher  = (*Engine)(nil)
+	_ kv.Troubled = (*Engine)(nil)
 )
 
 // Open connects to the database named by connString (a URL or key=value pairs,
@@ -158,6 +160,9 @@ func (e *Engine) Apply(ctx context.Context, fn func(kv.Reader) ([]kv.Write, erro
 	defer cancel()
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		again, err := e.apply(ctx, fn)
+		if full := e.room.lacked(err); full != nil {
+			return full
+		}
 		if !again {
 			return err
 		}
@@ -206,6 +211,9 @@ func (e *Engine) apply(ctx context.Context, fn func(kv.Reader) ([]kv.Write, erro
 	again, err = commit(ctx, c, writes)
 	if err == nil {
 		e.witness.committed(writes)
+		if len(writes) > 0 {
+			e.room.found()
+		}
 	}
 	return again, err
 }
