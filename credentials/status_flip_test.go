@@ -8,6 +8,7 @@ import (
 
 	"bajigong/credentials/jws"
 	"bajigong/internal/fail"
+	"bajigong/internal/needed"
 )
 
 // Every bit of a sparse list's text is flipped, one after the other. Each change
@@ -38,6 +39,9 @@ func TestEveryFlippedBitIsRefusedWithItsReason(t *testing.T) {
 				part = "content"
 			}
 			for bit := range 8 {
+				if !needed.Tried(8*i+bit, 9) { // nine: each bit of a byte comes in turn
+					continue
+				}
 				b := []byte(text)
 				b[i] ^= 1 << bit
 				_, err := OpenStatusList(string(b), k.set, testNow)

@@ -16,6 +16,7 @@ import (
 
 	"bajigong/credentials/jws"
 	"bajigong/internal/fail"
+	"bajigong/internal/needed"
 )
 
 func sampleVC() Credential {
@@ -330,6 +331,9 @@ func TestEveryFlippedBitHasItsReason(t *testing.T) {
 		noFail(t, c.open(c.compact))
 		for i := range len(c.compact) {
 			for bit := range 8 {
+				if !needed.Tried(8*i+bit, 9) {
+					continue
+				}
 				b := []byte(c.compact)
 				b[i] ^= 1 << bit
 				err := c.open(string(b))

@@ -14,6 +14,7 @@ import (
 	"bajigong/evaluators/course"
 	"bajigong/internal/fail"
 	"bajigong/internal/kv/kvtest"
+	"bajigong/internal/needed"
 	"bajigong/internal/rulefile"
 	"bajigong/registry"
 	"bajigong/registry/registrytest"
@@ -539,7 +540,7 @@ func TestCheckFindsWrongCountsOfASession(t *testing.T) {
 // certificate has two prints that stand unless somebody said why.
 func TestBlanksInAnyOrder(t *testing.T) {
 	seeds := 3
-	if testing.Short() || raceDetector {
+	if testing.Short() || needed.RaceDetector {
 		seeds = 1
 	}
 	for seed := range seeds {

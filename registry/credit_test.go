@@ -101,7 +101,7 @@ func TestCreditIsTheLedger(t *testing.T) {
 		ledgers[inst] = append(past, out)
 		known = append(known, e.Clock.Now())
 	}
-	for range 120 {
+	for i := range 120 {
 		inst := insts[rnd.IntN(2)]
 		on := standards.Date("2025-06-01").AddDays(rnd.IntN(4000))
 		v := scoreOf(t, e, inst, registry.CreditQuery{On: on})
@@ -114,7 +114,9 @@ func TestCreditIsTheLedger(t *testing.T) {
 		if want, err = credit.Replay(files, "320583", ledgers[inst], on, k); err != nil || !reflect.DeepEqual(v.Score, want) {
 			t.Fatalf("on %s known %s: %+v, want %+v, %v", on, k, v.Score, want, err)
 		}
-		linesOf(t, e, inst, on, v)
+		if i%8 == 0 { // years of pages
+			linesOf(t, e, inst, on, v)
+		}
 	}
 }
 

@@ -258,7 +258,7 @@ func TestImportedNumbersAreNeverGivenOutAgain(t *testing.T) {
 				by = e.MustAdmit(1)
 			}
 			var lines []string
-			for i := range 1203 {
+			for i := range 603 {
 				if order == "gap" && i == 2 {
 					continue
 				}
@@ -275,9 +275,9 @@ func TestImportedNumbersAreNeverGivenOutAgain(t *testing.T) {
 			for _, c := range e.MustCertificates(by, 3000, 3003) {
 				got = append(got, c.Number[16:])
 			}
-			want := "001204 001205 001206"
+			want := "000604 000605 000606"
 			if order == "gap" {
-				want = "000003 001204 001205"
+				want = "000003 000604 000605"
 			}
 			if s := strings.Join(got, " "); s != want {
 				t.Errorf("issued %s, want %s", s, want)

@@ -204,8 +204,8 @@ func TestLedgerGoesOn(t *testing.T) {
 	e := newClaimEnv(t, registrytest.Options{Rerun: func() bool { again++; return again%3 == 0 }})
 	var csv strings.Builder
 	csv.WriteString(ledgerHeader)
-	for i := range 1300 {
-		csv.WriteString(ledgerLine(i%650, fmt.Sprintf("20%02d-03-01", 18+i%2), "1000", "", "电工", "五级", fmt.Sprintf("P-%d", i)))
+	for i := range 800 {
+		csv.WriteString(ledgerLine(i%400, fmt.Sprintf("20%02d-03-01", 18+i%2), "1000", "", "电工", "五级", fmt.Sprintf("P-%d", i)))
 	}
 	stop := fmt.Errorf("cut")
 	_, err := e.ImportPayments(ctx, registry.Operator(), registry.PaymentLedger{PastFile: registry.PastFile{File: strings.NewReader(csv.String()),
@@ -220,7 +220,7 @@ func TestLedgerGoesOn(t *testing.T) {
 	}
 	e.Clock.Add(time.Hour)
 	got := e.mustImportPayments(csv.String(), false)
-	if got.Imported != 1300 || got.Resume == 0 {
+	if got.Imported != 800 || got.Resume == 0 {
 		t.Errorf("%+v", got.PastReport)
 	}
 	if _, err := e.ImportPayments(ctx, e.kunshan, registry.PaymentLedger{PastFile: registry.PastFile{File: strings.NewReader(csv.String())}}); fail.KindOf(err) != fail.Forbidden {

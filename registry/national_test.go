@@ -20,6 +20,7 @@ import (
 	"bajigong/internal/fail"
 	"bajigong/internal/invented"
 	"bajigong/internal/kv/kvtest"
+	"bajigong/internal/needed"
 	"bajigong/internal/sheet"
 	"bajigong/registry"
 	"bajigong/registry/policy"
@@ -122,7 +123,7 @@ func (e nationalEnv) waiting() (out []string) {
 // all invariants hold.
 func TestNationalQuery(t *testing.T) {
 	people := 1200
-	if testing.Short() || raceDetector {
+	if testing.Short() || needed.RaceDetector {
 		people = 520
 	}
 	env := registrytest.New(t)
@@ -882,7 +883,7 @@ func TestCheckFindsWrongStandings(t *testing.T) {
 // certificate can be queried and nothing waits.
 func TestReportsInAnyOrder(t *testing.T) {
 	seeds, steps := 6, 40
-	if testing.Short() || raceDetector {
+	if testing.Short() || needed.RaceDetector {
 		seeds = 2
 	}
 	for seed := range seeds {

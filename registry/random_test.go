@@ -14,6 +14,7 @@ import (
 	"bajigong/internal/kv/kvtest"
 	"bajigong/internal/kv/pgkv"
 	"bajigong/internal/kv/pgkv/pgtest"
+	"bajigong/internal/needed"
 	"bajigong/registry"
 	"bajigong/registry/registrytest"
 )
@@ -48,6 +49,9 @@ func engines(t *testing.T, fn func(t *testing.T, open func(t testing.TB, dir str
 // when the test ends (registrytest).
 func TestNothingCollidesUnderFaults(t *testing.T) {
 	batches := 24
+	if needed.RaceDetector {
+		batches = 8
+	}
 	if n, err := strconv.Atoi(os.Getenv("BAJIGONG_BATCHES")); err == nil {
 		batches = n // docs/figures.md has a run of thousands
 	}

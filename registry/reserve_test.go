@@ -115,7 +115,7 @@ func TestOneOfManyParallelReservationsIsAllowed(t *testing.T) {
 		answer registry.ClaimAnswer
 		err    error
 	}
-	results := make([]result, 200)
+	results := make([]result, 100)
 	var wg sync.WaitGroup
 	for i := range results {
 		q := e.request(7, cert.Number)

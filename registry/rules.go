@@ -2,6 +2,7 @@ package registry
 
 import (
 	"io/fs"
+	"sync"
 
 	"bajigong/credentials/paper"
 	"bajigong/evaluators/blanks"
@@ -50,8 +51,13 @@ type Rules struct {
 	Webhooks    rulefile.Set[webhooks.Rules] // how changes are announced to payers
 }
 
-// EmbeddedRules returns the files that come with the product.
-func EmbeddedRules() (r Rules, err error) {
+// EmbeddedRules returns the files that come with the product, which are read once:
+// no set changes once it is made.
+func EmbeddedRules() (Rules, error) { return embeddedRules() }
+
+var embeddedRules = sync.OnceValues(readEmbeddedRules)
+
+func readEmbeddedRules() (r Rules, err error) {
 	if r.Course, err = course.Embedded(); err != nil {
 		return r, err
 	}

@@ -16,6 +16,7 @@ import (
 	"bajigong/internal/invented"
 	"bajigong/internal/kv"
 	"bajigong/internal/kv/kvtest"
+	"bajigong/internal/needed"
 	"bajigong/registry"
 	"bajigong/registry/registrytest"
 	"bajigong/standards"
@@ -130,7 +131,7 @@ func TestResultsAreNotReplacedUnderAnOpenAppeal(t *testing.T) {
 // appeal holds or has excluded.
 func TestAppealsInAnyOrder(t *testing.T) {
 	rounds := 12
-	if testing.Short() {
+	if testing.Short() || needed.RaceDetector {
 		rounds = 3
 	}
 	for seed := range rounds {

@@ -11,6 +11,7 @@ import (
 	"bajigong/evaluators/signs"
 	"bajigong/internal/fail"
 	"bajigong/internal/invented"
+	"bajigong/internal/needed"
 	"bajigong/registry"
 	"bajigong/registry/policy"
 	"bajigong/registry/registrytest"
@@ -59,8 +60,8 @@ func TestXianning(t *testing.T) {
 	clock := &registrytest.Clock{}
 	clock.Set(time.Date(2024, 2, 26, 1, 0, 0, 0, time.UTC))
 	x := &xianning{Env: registrytest.New(t, registrytest.Options{Clock: clock}), t: t, scale: 1, peopleOf: map[string]int{}}
-	if testing.Short() || raceDetector {
-		x.scale = 10
+	if testing.Short() || needed.RaceDetector {
+		x.scale = 25
 	}
 	for _, step := range []struct {
 		name string

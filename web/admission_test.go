@@ -34,6 +34,7 @@ func dial(t *testing.T, at, text string) net.Conn {
 // TestSlowClients: who sends a head, a body, or nothing more, a byte a second or
 // reads an answer as slowly, is let go of in time, and holds nobody up meanwhile.
 func TestSlowClients(t *testing.T) {
+	t.Parallel() // it waits
 	s := newSite(t)
 	at := s.listen()
 	head := "POST /api/v1/claims HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + s.keys["payer"] + "\r\nContent-Type: application/json\r\n"

@@ -22,6 +22,7 @@ import (
 // people do, with one register behind them. BAJIGONG_PICTURES names a folder for
 // pictures of what it saw.
 func TestVerificationInABrowser(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it starts a browser")
 	}

@@ -106,7 +106,7 @@ func TestClaimsBesideACheck(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := p.fill(t.Context(), torture.Size{Claims: 300}); err != nil {
+			if err := p.fill(t.Context(), torture.Size{Claims: 120}); err != nil {
 				t.Fatal(err)
 			}
 			err = p.with(t.Context(), func(reg *opened) error {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,9 +17,13 @@ import (
 
 	"bajigong/credentials"
 	"bajigong/credentials/jws"
+	"bajigong/internal/needed"
 )
 
 func TestMain(m *testing.M) {
+	if needed.RaceDetector { // it makes every process wait for a second at its end
+		os.Setenv("GORACE", strings.TrimSpace(os.Getenv("GORACE")+" atexit_sleep_ms=0"))
+	}
 	testscript.Main(m, map[string]func(){"bajigong": main})
 }
 
@@ -34,6 +39,9 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
 		Cmds: registerCommands(map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "mint": mint}),
 		Setup: func(env *testscript.Env) error {
+			if how := os.Getenv("GORACE"); how != "" {
+				env.Setenv("GORACE", how)
+			}
 			env.Values["t"], env.Values["served"] = env.T(), new(*scriptServed)
 			return nil
 		},

@@ -136,6 +136,7 @@ func tortureSoak(ctx context.Context, w world, opt soakOptions) (soakReport, err
 	for _, line := range errorLines(log.String()) {
 		report.Problems = append(report.Problems, "the log says: "+line)
 	}
+	site.Client.CloseIdleConnections() // one that was never used holds the server for its whole grace
 	if err := server.stop(ctx); err != nil {
 		report.Problems = append(report.Problems, err.Error())
 	}

@@ -1,6 +1,6 @@
 // Runs bajigong-verify.js over a corpus, in node or in a browser:
 // {"trusts": [{jwks, directory, lists, origins, now}], "cases": [{trust, text}],
-//  "flips": [{trust, part, text}], "places": [text],
+//  "flips": [{trust, part, text, every}], "places": [text],
 //  "runes": whether to try every character in a name and in a masked number}
 Error.stackTraceLimit = 0;
 
@@ -24,10 +24,10 @@ export async function run({makeTrust, verify, placeOf, standing}, corpus) {
       return {verdict: v, standing: standing(v)};
     }));
   }
-  // Every flip of one bit of a part of a trust, the rest unchanged.
-  for (const {trust, part, text} of corpus.flips || []) {
+  // Every flip of one bit of a part of a trust, or each of so many, the rest unchanged.
+  for (const {trust, part, text, every} of corpus.flips || []) {
     const codes = [], t = corpus.trusts[trust];
-    for (let bit = 0; bit < 8 * text.length; bit++) {
+    for (let bit = 0; bit < 8 * text.length; bit += every) {
       const i = bit >> 3, changed = text.slice(0, i) + String.fromCharCode(text.charCodeAt(i) ^ 1 << (bit & 7)) + text.slice(i + 1);
       const material = part === 'directory' ? {...t, directory: changed} : {...t, lists: [changed]};
       const got = await outcome(() => makeTrust({...material, now: new Date(t.now)}));

@@ -23,6 +23,10 @@ func Missing(t testing.TB, why ...any) {
 	t.Skip(append([]any{"left out:"}, why...)...)
 }
 
+// Tried reports whether a test of one goroutine is to try input i of its loop: under
+// the race detector, which finds nothing in such a test, every n-th alone.
+func Tried(i, n int) bool { return !RaceDetector || i%n == 0 }
+
 // Tool is the path of a program; debian names the package that has it.
 func Tool(t testing.TB, program, debian string) string {
 	t.Helper()

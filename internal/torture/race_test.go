@@ -2,6 +2,7 @@ package torture_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"testing"
@@ -13,35 +14,103 @@ import (
 	"bajigong/web"
 )
 
+// raceTries bounds how often a race is run again, each time from another seed, for
+// what did not happen in it: how much comes about in one depends on the machine.
+const raceTries = 5
+
+// raced is what came of several races.
+type raced struct {
+	races                                  int
+	outcomes                               map[string]int
+	late, collisions, corrected, paidTwice int
+}
+
+func (r *raced) add(one torture.RaceReport) {
+	r.races++
+	for what, n := range one.Outcomes {
+		r.outcomes[what] += n
+	}
+	r.late, r.collisions = r.late+one.LatePaid, r.collisions+one.Collisions
+	r.corrected, r.paidTwice = r.corrected+one.Corrected, r.paidTwice+one.PaidTwice
+}
+
+// missing are the outcomes that did not occur, of all that a race is for.
+func (r raced) missing(outcomes ...string) (out []string) {
+	for _, what := range outcomes {
+		if r.outcomes[what] == 0 {
+			out = append(out, what)
+		}
+	}
+	if r.late == 0 {
+		out = append(out, "late payment")
+	}
+	return out
+}
+
+// usual occurs in a race on either engine, rare in one of them.
+var (
+	usual = []string{"reserve allow", "reserve deny", "check allow", "check deny", "reserve bare allow", "publicise done", "confirm done",
+		"payout done", "line paid", "line refused", "release done", "withdraw done", "refund done", "merge decided true done"}
+	rare = []string{"payable done", "line returned", "advance done", "approve correction done", "suspension done", "voiding done", "undo decided true done"}
+)
+
 // Payers of 昆山, 南京 and 广东 in two storms on two registers over one store: what
 // the log has is what a model of the five policies allows, and no more.
 func TestRaceOfThreePayers(t *testing.T) {
 	size := torture.RaceSize{Seed: 5, People: 40, Clients: 16, For: time.Minute, Days: 420}
-	size.Most = 500
-	var bolt, postgres torture.RaceReport
-	t.Run("bbolt", func(t *testing.T) {
+	both := raced{outcomes: map[string]int{}}
+	onBolt := func(t *testing.T) torture.RaceReport {
 		e := registrytest.New(t, registrytest.Options{Engine: registrytest.Bolt, NoCheck: true, Clock: raceClock()})
 		second, err := registry.New(e.DB, e.Config())
 		if err != nil {
 			t.Fatal(err)
 		}
-		bolt = raceOn(t, e, second, size)
-	})
-	t.Run("postgres", func(t *testing.T) {
+		size.Most = 500
+		return raceOn(t, e, second, size)
+	}
+	onPostgres := func(t *testing.T) torture.RaceReport {
 		e := registrytest.New(t, registrytest.Options{Engine: registrytest.PostgreSQL, NoCheck: true, Clock: raceClock()})
 		second := registrytest.New(t, registrytest.Options{Engine: registrytest.PostgreSQL, NoCheck: true, Dir: e.Dir, Clock: e.Clock})
 		size.Most = 300
-		postgres = raceOn(t, e, second.Registry, size)
-	})
-	both := bolt.Steps > 0 && postgres.Steps > 0 // the tests may be run one by one
-	// What is rare may be missing in one of them, where it is a matter of chance.
-	for _, what := range []string{"payable done", "line returned", "advance done", "approve correction done", "suspension done", "voiding done", "undo decided true done"} {
-		if bolt.Outcomes[what]+postgres.Outcomes[what] == 0 && both {
-			t.Errorf("the storms have no %q", what)
+		return raceOn(t, e, second.Registry, size)
+	}
+	race := func(name string, on func(*testing.T) torture.RaceReport, lacking func() []string) {
+		for try := 0; try < raceTries && !t.Failed() && len(lacking()) > 0; try++ {
+			t.Run(name, func(t *testing.T) { both.add(on(t)) })
+			size.Seed++
 		}
 	}
-	if both && (bolt.Collisions+postgres.Collisions == 0 || bolt.Corrected+postgres.Corrected == 0 || bolt.PaidTwice+postgres.PaidTwice == 0) {
-		t.Error("this proves little")
+	engines := 0
+	for _, one := range []struct {
+		name string
+		on   func(*testing.T) torture.RaceReport
+	}{{"bbolt", onBolt}, {"postgres", onPostgres}} {
+		here := raced{outcomes: map[string]int{}}
+		race(one.name, func(t *testing.T) torture.RaceReport {
+			report := one.on(t)
+			here.add(report)
+			return report
+		}, func() []string { return here.missing(usual...) })
+		if here.races == 0 { // the engines may be tested one by one, and one may be missing
+			continue
+		}
+		if engines++; len(here.missing(usual...)) > 0 && !t.Failed() {
+			t.Errorf("the storms on %s have no %q", one.name, here.missing(usual...))
+		}
+	}
+	if engines < 2 {
+		return
+	}
+	lacking := func() []string {
+		out := both.missing(rare...)
+		if both.collisions == 0 || both.corrected == 0 || both.paidTwice == 0 {
+			out = append(out, fmt.Sprintf("enough: %d collisions, %d corrected, %d paid twice", both.collisions, both.corrected, both.paidTwice))
+		}
+		return out
+	}
+	race("bbolt again", onBolt, lacking)
+	if what := lacking(); len(what) > 0 && !t.Failed() {
+		t.Errorf("the storms have no %q", what)
 	}
 }
 
@@ -88,13 +157,7 @@ func raceOn(t *testing.T, e *registrytest.Env, second *registry.Registry, size t
 		t.Error(p)
 	}
 	t.Logf("%+v", report)
-	for _, what := range []string{"reserve allow", "reserve deny", "check allow", "check deny", "reserve bare allow", "publicise done", "confirm done",
-		"payout done", "line paid", "line refused", "release done", "withdraw done", "refund done", "merge decided true done"} {
-		if report.Outcomes[what] == 0 {
-			t.Errorf("the storm has no %q", what)
-		}
-	}
-	if report.LatePaid == 0 || report.Replayed != report.Claims || report.Compared == 0 {
+	if report.Replayed != report.Claims || report.Compared == 0 {
 		t.Errorf("this proves little: %+v", report)
 	}
 	return report

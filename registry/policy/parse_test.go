@@ -134,7 +134,7 @@ func TestEveryLineMatters(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	for n, file := range files {
-		if raceDetector && n%10 != 0 { // one goroutine: nothing to race, and minutes
+		if needed.RaceDetector && n%10 != 0 { // one goroutine: nothing to race, and minutes
 			continue
 		}
 		src, err := embedded.ReadFile(file)

@@ -14,6 +14,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"bajigong/internal/fail"
+	"bajigong/internal/needed"
 )
 
 func compiledSchema(t testing.TB) *jsonschema.Schema {
@@ -165,7 +166,7 @@ func TestSchemaRefusesWhatParseRefuses(t *testing.T) {
 	refused, agreed, taken := 0, 0, 0
 	for _, name := range []string{"testdata/full.yaml", "testdata/full2.yaml", "testdata/work2.yaml"} {
 		for how, m := range mutants(t, policyFiles(t)[name]) {
-			if !drawn(how, 8) || raceDetector && !drawn(how, 64) {
+			if !drawn(how, 8) || needed.RaceDetector && !drawn(how, 64) {
 				continue
 			}
 			_, err := Parse("m.yaml", []byte(m))
@@ -189,7 +190,7 @@ func TestSchemaRefusesWhatParseRefuses(t *testing.T) {
 		}
 	}
 	t.Logf("%d mutants taken, %d refused, %d of them by the schema", taken, refused, agreed)
-	if refused < 800 && !raceDetector || agreed < refused*95/100 {
+	if refused < 800 && !needed.RaceDetector || agreed < refused*95/100 {
 		t.Errorf("%d mutants refused, %d by the schema too", refused, agreed)
 	}
 }

@@ -1,0 +1,6 @@
+//go:build !race
+
+package needed
+
+// RaceDetector is off.
+const RaceDetector = false
