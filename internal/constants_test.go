@@ -135,6 +135,8 @@ var numbersAllowed = map[string]string{
 	"registry/print_job.go printPage":                                 "records of one Update",
 	"registry/case.go maxPersonCases":                                 "records of one read",
 	"registry/check.go sealedPage":                                    "records of one page",
+	"registry/check.go sealedPageBytes":                               "bytes of one page",
+	"registry/check_log.go cosignedWithin":                            "time after which the silence of witnesses is worth a word to the operator",
 	"registry/check_claims.go claimsAtOnce":                           "records of one page",
 	"registry/check_credit.go creditPage":                             "records of one page",
 	"registry/check_read.go keptBytes":                                "bytes of a cache",

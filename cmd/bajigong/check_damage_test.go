@@ -15,7 +15,6 @@ var unseenDamage = map[kv.Table]string{
 	"arrangements_past":   "replaced ones are kept for reading",
 	"laws":                "only those that a claim rests on are missed",
 	"log_witnesses":       "asked anew in the next minute",
-	"meta":                "kv's own",
 	"sealed":              "each kind has its own check; a row of results may go after issue",
 	"sign_days":           "counted under the rules that were in force; no right rests on it",
 	"sign_people":         "counted under the rules that were in force; no right rests on it",
@@ -41,7 +40,9 @@ func TestLostRecordsAreSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	derived := registry.DerivedTables() // for TestRepairMakesAnew
-	tables = slices.DeleteFunc(tables, func(table kv.Table) bool { return slices.Contains(derived, table) })
+	tables = slices.DeleteFunc(tables, func(table kv.Table) bool {
+		return slices.Contains(derived, table) || table == "meta" // kv's own: without its schema all migrations would run
+	})
 	rows := d.all(tables...)
 	// damage changes rows of a table, one at a time, until one is missed.
 	damage := func(table kv.Table, spoil func(kv.Entry) kv.Write) bool {
@@ -80,6 +81,6 @@ func TestLostRecordsAreSeen(t *testing.T) {
 		}
 	}
 	if report := d.check(); report.Found > 0 || !report.Whole || seen < 3*len(tables)/4 {
-		t.Errorf("put back: %v; %d of %d tables were missed", report.Problems, seen, len(tables))
+		t.Errorf("put back: %v; %d of %d tables were missed", report.Problems[:min(5, len(report.Problems))], seen, len(tables))
 	}
 }
