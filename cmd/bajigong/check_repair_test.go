@@ -233,7 +233,12 @@ func TestRepairMakesAnew(t *testing.T) {
 // were made to fit, the next record would be given the number of the one that is lost.
 func TestRepairNeverLowersACounter(t *testing.T) {
 	d := newDamaged(t)
-	for table, part := range map[kv.Table]string{"claims": "counters", "decisions": "counters", "reliance": "counters", "credit_events": "credit"} {
+	parts := map[kv.Table]string{"claims": "counters", "decisions": "counters", "reliance": "counters", "credit_events": "credit"}
+	for i, table := range slices.Sorted(maps.Keys(parts)) {
+		if !needed.Tried(i, 4) {
+			continue
+		}
+		part := parts[table]
 		rows := d.all(table, "counters")
 		if len(rows[table]) == 0 {
 			t.Logf("the demonstration has nothing in %s", table)
