@@ -289,14 +289,25 @@ func (d *damaged) spoilEach(indexes []kv.Table, sums map[kv.Table]string, before
 		}
 		return report.Found
 	}
-	var later []kv.Write // sums of one part hide each other: each is spoilt alone first
-	alone := func(table kv.Table, e kv.Entry, value []byte, what string) {
+	var later []kv.Write // sums and counters hide each other: each is spoilt alone first
+	alone := func(table kv.Table, e kv.Entry, value []byte, part, what string) {
 		t.Helper()
 		w := kv.Write{Table: table, Key: e.Key, Value: value}
 		d.write(func(kv.Reader) []kv.Write { return []kv.Write{w} })
-		red(table, sums[table], what)
+		red(table, part, what)
 		d.write(func(kv.Reader) []kv.Write { return []kv.Write{{Table: table, Key: e.Key, Value: e.Value}} })
 		later = append(later, w)
+	}
+	for _, counter := range []struct{ name, part string }{
+		{"credit", "credit"}, {"credit-year", "credit"}, {"reliance", "reliance"}, {"status-version", "published status lists"},
+		{"claims", "counters"}, {"decisions", "counters"}, {"results", "counters"}, {"status", "counters"}, {"national-uploads", "counters"},
+	} {
+		i := slices.IndexFunc(before["counters"], func(e kv.Entry) bool { return bytes.HasPrefix(e.Key, kv.Key(counter.name)) })
+		if i < 0 {
+			t.Logf("the demonstration has no counter %s", counter.name)
+			continue
+		}
+		alone("counters", before["counters"][i], nil, counter.part, "counter "+counter.name+" is gone")
 	}
 	for i, table := range indexes {
 		d.write(func(kv.Reader) []kv.Write {
@@ -315,29 +326,16 @@ func (d *damaged) spoilEach(indexes []kv.Table, sums map[kv.Table]string, before
 			found["indexes"] = red(table, "indexes", "entries gone, of others, and of nobody")
 		}
 	}
-	for table := range sums {
+	for _, table := range slices.Sorted(maps.Keys(sums)) {
 		if len(before[table]) == 0 {
 			t.Logf("the demonstration has nothing in %s", table)
 			continue
 		}
-		alone(table, before[table][0], nil, "a row is gone")
+		alone(table, before[table][0], nil, sums[table], "a row is gone")
 	}
 	for table, path := range map[kv.Table][]string{"claim_totals": {"reserved"}, "printed": {"of_it"}, "blank_stock": {"counts", "in_stock"}, "blank_uses": {"lost"}} {
 		if n := len(before[table]); n > 1 {
-			alone(table, before[table][n-1], member(before[table][n-1].Value, path...), "another number")
-		}
-	}
-	for name, part := range map[string]string{"credit": "credit", "credit-year": "credit", "reliance": "reliance", "status-version": "published status lists",
-		"claims": "counters", "decisions": "counters", "results": "counters", "status": "counters", "national-uploads": "counters"} {
-		if !slices.ContainsFunc(before["counters"], func(e kv.Entry) bool { return bytes.HasPrefix(e.Key, kv.Key(name)) }) {
-			t.Logf("the demonstration has no counter %s", name)
-		}
-		for _, e := range before["counters"] {
-			if bytes.HasPrefix(e.Key, kv.Key(name)) {
-				d.write(func(kv.Reader) []kv.Write { return []kv.Write{{Table: "counters", Key: e.Key}} })
-				found[part] = red("counters "+kv.Table(name), part, "a counter is gone")
-				break
-			}
+			alone(table, before[table][n-1], member(before[table][n-1].Value, path...), sums[table], "another number")
 		}
 	}
 	d.write(func(kv.Reader) []kv.Write {

@@ -268,7 +268,7 @@ func TestWriteTurnsPages(t *testing.T) {
 		want = append(want, record{"small", fmt.Sprintf("%06d", i), "v"})
 	}
 	for i := range 50 {
-		want = append(want, record{"some_large", fmt.Sprintf("%06d", i), strings.Repeat("x", 1+rand.N(1<<20))})
+		want = append(want, record{"some_large", fmt.Sprintf("%06d", i), strings.Repeat("x", 1<<19+i)})
 	}
 	err = e.Apply(t.Context(), func(kv.Reader) (ws []kv.Write, err error) {
 		for _, r := range want {
