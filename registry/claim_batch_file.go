@@ -262,10 +262,13 @@ func (c batchCells) row(ask ClaimBatchAsk) batchRow {
 	q.CertificateKind = policy.ParseKind(c.texts["certificate_kind"])
 	q.Policy, q.Fund, q.Received = ask.Policy, ask.Fund, ask.Received
 	var err error
-	for name, day := range map[string]*standards.Date{"received": &q.Received, "applied": &q.Applied} {
-		if text := c.texts[name]; text != "" {
-			if *day, err = standards.ParseDate(text); err != nil {
-				wrong(name, err)
+	for _, day := range []struct {
+		name string
+		of   *standards.Date
+	}{{"received", &q.Received}, {"applied", &q.Applied}} {
+		if text := c.texts[day.name]; text != "" {
+			if *day.of, err = standards.ParseDate(text); err != nil {
+				wrong(day.name, err)
 			}
 		}
 	}
