@@ -153,7 +153,9 @@ func (db *DB) Now(r Reader) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	db.seen.Store(&committed{state, last})
+	if state != 0 {
+		db.seen.Store(&committed{state, last})
+	}
 	return later(db.opt.Now(), last), nil
 }
 
