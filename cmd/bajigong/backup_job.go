@@ -126,16 +126,9 @@ func startBackups(ctx context.Context, w world, reg *opened, plan backupPlan, lo
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(backupLooks)
-		defer tick.Stop()
-		for {
+		every(ctx, backupLooks, func() {
 			j.look(ctx)
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-		}
+		})
 	}()
 	return j, func() { stop(); <-done }
 }

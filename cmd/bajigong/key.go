@@ -306,11 +306,11 @@ func keyRingRotate(w world) *cobra.Command {
 PURPOSE: ` + strings.Join(names, ", ") + `
 
 备用密钥须已公布足够时间（默认 7 天，见 schedule），离线查验者才认得；--early 不等。
-运行中的服务一分钟内改用新密钥。密钥失窃请用 distrust。
+运行中的服务数秒内改用新密钥。密钥失窃请用 distrust。
 
 The next key has to have been published for a while (7 days, see schedule), so that
 who checks offline knows it; --early does not wait. A running server takes the key
-over within a minute. For a stolen key, use distrust.`,
+over within seconds. For a stolen key, use distrust.`,
 		Example: `  bajigong key ring rotate qr --data /srv/bajigong`,
 		Args:    exactly(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -330,7 +330,7 @@ over within a minute. For a stolen key, use distrust.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(w.stdout, "%s 现用密钥 %s；运行中的服务一分钟内改用 (%s now signs for %s; a running server takes it over within a minute)\n", purpose, kid, kid, purpose)
+			fmt.Fprintf(w.stdout, "%s 现用密钥 %s；运行中的服务数秒内改用 (%s now signs for %s; a running server takes it over within seconds)\n", purpose, kid, kid, purpose)
 			return nil
 		},
 	}

@@ -203,3 +203,17 @@ func background(ctx context.Context, reg *registry.Registry, log *slog.Logger) {
 		}
 	}
 }
+
+// every does something at once, and then again so much apart, until ctx ends.
+func every(ctx context.Context, apart time.Duration, do func()) {
+	tick := time.NewTicker(apart)
+	defer tick.Stop()
+	for {
+		do()
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}

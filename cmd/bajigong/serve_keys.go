@@ -15,8 +15,6 @@ const followEvery = time.Second
 // followKeys makes what `key ring distrust` and `rotate` say count in all processes,
 // until ctx ends. A failure is logged once.
 func followKeys(ctx context.Context, reg *registry.Registry, log *slog.Logger) {
-	tick := time.NewTicker(followEvery)
-	defer tick.Stop()
 	failing := map[string]bool{}
 	tell := func(what string, err error) {
 		if err != nil && ctx.Err() == nil && !failing[what] {
@@ -24,13 +22,8 @@ func followKeys(ctx context.Context, reg *registry.Registry, log *slog.Logger) {
 		}
 		failing[what] = err != nil
 	}
-	for {
+	every(ctx, followEvery, func() {
 		tell("key ring not read again; going on with the one in memory", reg.Config().Keys.ReloadChanged())
 		tell("key ring not recorded in the log", reg.RecordKeys(ctx))
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+	})
 }

@@ -16,16 +16,9 @@ const statusEvery = 2 * time.Second
 // publishStatusLists publishes status lists until ctx ends: at once, then
 // whenever something changed.
 func publishStatusLists(ctx context.Context, reg *registry.Registry, log *slog.Logger) {
-	tick := time.NewTicker(statusEvery)
-	defer tick.Stop()
-	for {
+	every(ctx, statusEvery, func() {
 		if _, err := reg.PublishStatusLists(ctx); err != nil && ctx.Err() == nil {
 			log.Error("status lists not published; they lag until the next attempt", "error", err)
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+	})
 }

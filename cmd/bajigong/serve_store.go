@@ -17,10 +17,8 @@ const troubleEvery = time.Second
 // once that it does again, until ctx ends. Every write that is refused meanwhile
 // says the same to who asked for it.
 func tellTrouble(ctx context.Context, reg *registry.Registry, log *slog.Logger) {
-	tick := time.NewTicker(troubleEvery)
-	defer tick.Stop()
 	last := ""
-	for {
+	every(ctx, troubleEvery, func() {
 		err := reg.StoreTrouble()
 		if code := fail.CodeOf(err); code != last {
 			last = code
@@ -33,10 +31,5 @@ func tellTrouble(ctx context.Context, reg *registry.Registry, log *slog.Logger) 
 				log.Error("THE STORE TAKES NO WRITES: free room on its disk; nothing else is to be done", "error", err)
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+	})
 }

@@ -18,19 +18,12 @@ const relianceEvery = 2 * time.Second
 // ctx ends.
 func tellPayers(ctx context.Context, reg *registry.Registry, networks []netip.Prefix, log *slog.Logger) {
 	sender := webhooks.NewSender(webhooks.SenderConfig{Allow: networks})
-	tick := time.NewTicker(relianceEvery)
-	defer tick.Stop()
-	for {
+	every(ctx, relianceEvery, func() {
 		if _, err := reg.SpreadReliance(ctx); err != nil && ctx.Err() == nil {
 			log.Error("payers not told yet of what changed under their claims; tried again", "error", err)
 		}
 		if _, err := reg.DeliverWebhooks(ctx, sender.Send); err != nil && ctx.Err() == nil {
 			log.Error("webhooks not sent; tried again, and the feed has everything", "error", err)
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+	})
 }

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"mime"
 	"net/netip"
-	"time"
 
 	"bajigong/internal/fail"
 	"bajigong/registry"
@@ -49,9 +48,7 @@ func askWitnesses(ctx context.Context, reg *registry.Registry, networks []netip.
 	}
 	post := witnessPost(webhooks.SenderConfig{Allow: networks})
 	silent := map[string]bool{}
-	tick := time.NewTicker(checkpointEvery)
-	defer tick.Stop()
-	for {
+	every(ctx, checkpointEvery, func() {
 		reports, err := reg.AskWitnesses(ctx, post)
 		if err != nil && ctx.Err() == nil {
 			log.Error("witnesses not asked; tried again in a minute", "error", err)
@@ -68,10 +65,5 @@ func askWitnesses(ctx context.Context, reg *registry.Registry, networks []netip.
 			}
 			silent[w.Name] = w.Err != nil
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+	})
 }
