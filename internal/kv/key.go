@@ -35,11 +35,28 @@ const (
 //
 // [ParseKey] gives the parts back.
 func Key(parts ...any) []byte {
-	var key []byte
+	size := 0
+	for _, part := range parts {
+		size += sizeOf(part)
+	}
+	key := make([]byte, 0, size)
 	for _, part := range parts {
 		key = appendPart(key, part)
 	}
 	return key
+}
+
+// sizeOf is how long a part is, if it has no zeros that are written as two bytes.
+func sizeOf(part any) int {
+	switch part := part.(type) {
+	case string:
+		return len(part) + 2
+	case []byte:
+		return len(part) + 2
+	case uint64:
+		return 9
+	}
+	return 18 // an id of 16 bytes
 }
 
 func appendPart(key []byte, part any) []byte {
@@ -47,7 +64,7 @@ func appendPart(key []byte, part any) []byte {
 	case string:
 		return appendText(append(key, tagString), part)
 	case []byte:
-		return appendText(append(key, tagBytes), string(part))
+		return appendText(append(key, tagBytes), part)
 	case uint64:
 		return binary.BigEndian.AppendUint64(append(key, tagUint), part)
 	}
@@ -59,26 +76,27 @@ func appendPart(key []byte, part any) []byte {
 		return binary.BigEndian.AppendUint64(append(key, tagUint), v.Uint())
 	case reflect.Slice:
 		if v.Type().Elem().Kind() == reflect.Uint8 {
-			return appendText(append(key, tagBytes), string(v.Bytes()))
+			return appendText(append(key, tagBytes), v.Bytes())
 		}
 	case reflect.Array:
 		if v.Type().Elem().Kind() == reflect.Uint8 {
 			content := make([]byte, v.Len())
 			reflect.Copy(reflect.ValueOf(content), v)
-			return appendText(append(key, tagBytes), string(content))
+			return appendText(append(key, tagBytes), content)
 		}
 	}
 	panic(fmt.Sprintf("kv: %T cannot be part of a key", part))
 }
 
-func appendText(key []byte, text string) []byte {
+func appendText[T string | []byte](key []byte, text T) []byte {
+	from := 0
 	for i := range len(text) {
-		key = append(key, text[i])
 		if text[i] == 0 {
-			key = append(key, 0xFF)
+			key = append(append(key, text[from:i+1]...), 0xFF)
+			from = i + 1
 		}
 	}
-	return append(key, 0)
+	return append(append(key, text[from:]...), 0)
 }
 
 // ParseKey gives the parts of a key as []byte, string and uint64. It accepts

@@ -81,6 +81,14 @@ var kinds = map[Kind]Text{
 	KindTrainingCompletion: {"培训合格证书", "training completion certificate"},
 }
 
+var kindsByName = func() map[string]Kind {
+	out := make(map[string]Kind, len(kinds))
+	for k, name := range kinds {
+		out[standards.NormaliseName(name.ZH)] = k
+	}
+	return out
+}()
+
 // Known reports whether k is one of the kinds of certificates.
 func (k Kind) Known() bool { _, ok := kinds[k]; return ok }
 
@@ -90,13 +98,11 @@ func (k Kind) Name() Text { return nameIn(kinds, k) }
 // ParseKind reads a kind of certificate by its code or its name. What is neither
 // is a kind that is not [Kind.Known].
 func ParseKind(s string) Kind {
-	if k := Kind(s); k.Known() {
+	if k := Kind(s); s == "" || k.Known() {
 		return k
 	}
-	for k, name := range kinds {
-		if standards.NormaliseName(name.ZH) == standards.NormaliseName(s) {
-			return k
-		}
+	if k, ok := kindsByName[standards.NormaliseName(s)]; ok {
+		return k
 	}
 	return Kind(s)
 }
