@@ -16,70 +16,82 @@ import (
 // indices. Durable afterwards: records that no one can see, since the batch is
 // not published. A crash leaves the cursor at the end of the last whole page.
 func (r *Registry) allocatePage(ctx context.Context, by Actor, seen Batch) (Batch, error) {
-	handles := make([]credentials.Handle, bulkPage)
+	handles, err := r.newHandles(bulkPage)
+	if err != nil {
+		return seen, err
+	}
+	return r.onPage(ctx, seen, func(tx kv.Tx, s Session, b Batch) (Batch, error) { return r.allocateIn(tx, by, s, b, handles) })
+}
+
+// newHandles are for so many rows.
+func (r *Registry) newHandles(n int) ([]credentials.Handle, error) {
+	handles := make([]credentials.Handle, n)
 	for i := range handles {
 		var err error
 		if handles[i], err = credentials.NewHandle(r.rand); err != nil {
-			return seen, err
+			return nil, err
 		}
 	}
-	return r.onPage(ctx, seen, func(tx kv.Tx, s Session, b Batch) (Batch, error) {
-		rng := kv.Prefix(kv.Key(s.ID, uint64(s.Results.Generation)))
-		rng.From, rng.Limit = kv.Key(s.ID, uint64(s.Results.Generation), uint64(b.AllocatedRow+1)), bulkPage
-		page, _, err := candidates.Scan(tx, rng)
+	return handles, nil
+}
+
+// allocateIn is allocatePage within an Update; there is a handle for every row of the page.
+func (r *Registry) allocateIn(tx kv.Tx, by Actor, s Session, b Batch, handles []credentials.Handle) (Batch, error) {
+	rng := kv.Prefix(kv.Key(s.ID, uint64(s.Results.Generation)))
+	rng.From, rng.Limit = kv.Key(s.ID, uint64(s.Results.Generation), uint64(b.AllocatedRow+1)), bulkPage
+	page, _, err := candidates.Scan(tx, rng)
+	if err != nil {
+		return b, err
+	}
+	a, err := r.newAllocator(tx, s, b)
+	if err == nil {
+		err = a.lookAhead(tx, page)
+	}
+	if err != nil {
+		return b, err
+	}
+	if stale, err := keptNoMore(tx, b, page); err != nil || stale != nil {
 		if err != nil {
 			return b, err
 		}
-		a, err := r.newAllocator(tx, s, b)
-		if err == nil {
-			err = a.lookAhead(tx, page)
-		}
+		results := *s.Results
+		results.File = nil // the very same file has to be taken once more
+		s.Results = &results
+		return r.abortIn(tx, by, s, b, stale)
+	}
+	for i, c := range page {
+		b.AllocatedRow = c.Row
+		take, err := taken(tx, b, c)
 		if err != nil {
 			return b, err
 		}
-		if stale, err := keptNoMore(tx, b, page); err != nil || stale != nil {
-			if err != nil {
-				return b, err
-			}
-			results := *s.Results
-			results.File = nil // the very same file has to be taken once more
-			s.Results = &results
-			return r.abortIn(tx, by, s, b, stale)
+		if !take {
+			continue
 		}
-		for i, c := range page {
-			b.AllocatedRow = c.Row
-			take, err := taken(tx, b, c)
-			if err != nil {
+		if b.Released {
+			c.Batch = b.ID
+			if err := candidates.Put(tx, c); err != nil {
 				return b, err
 			}
-			if !take {
-				continue
-			}
-			if b.Released {
-				c.Batch = b.ID
-				if err := candidates.Put(tx, c); err != nil {
+		}
+		if err := a.allocate(tx, c, handles[i]); err != nil {
+			if e := (*fail.Error)(nil); errors.As(err, &e) {
+				if err := a.save(tx); err != nil { // what this page took is burnt with the batch
 					return b, err
 				}
+				return r.abortIn(tx, by, s, b, e)
 			}
-			if err := a.allocate(tx, c, handles[i]); err != nil {
-				if e := (*fail.Error)(nil); errors.As(err, &e) {
-					if err := a.save(tx); err != nil { // what this page took is burnt with the batch
-						return b, err
-					}
-					return r.abortIn(tx, by, s, b, e)
-				}
-				return b, err
-			}
-			b.Allocated++
-		}
-		if err := a.save(tx); err != nil {
 			return b, err
 		}
-		if len(page) < bulkPage {
-			b.State = BatchSigning
-		}
-		return b, batches.Put(tx, b)
-	})
+		b.Allocated++
+	}
+	if err := a.save(tx); err != nil {
+		return b, err
+	}
+	if len(page) < bulkPage {
+		b.State = BatchSigning
+	}
+	return b, batches.Put(tx, b)
 }
 
 // taken reports whether a batch has a certificate for a candidate: the first one

@@ -448,6 +448,7 @@ func TestOnlyPublicCertificatesArePrinted(t *testing.T) {
 	e := withCourse(t, func(r *course.Rules) {})
 	by := e.MustAdmit(1)
 	mustStock(t, e, by, "JS-000001", "JS-000010")
+	e.StepByStep()
 	s := e.MustPublicise(by, e.MustPlan(by), registrytest.CSV(0, 3))
 	e.Clock.Set(s.Publicity.Until.Time().Add(10 * time.Hour))
 	a := mustAppeal(t, e, s.ID, 3)

@@ -2,6 +2,9 @@ package registry
 
 import "context"
 
+// StepByStep takes small batches through every step, as large ones are.
+func (r *Registry) StepByStep() { r.fewRows = 0 }
+
 // StartBatchOnly begins a batch and stops, as a crash would.
 func (r *Registry) StartBatchOnly(ctx context.Context, by Actor, session string) (Batch, error) {
 	return r.startBatch(ctx, by, session)

@@ -15,7 +15,8 @@ import (
 // quick beside it.
 const bulkPage = 500
 
-// fewRows is up to how many rows a batch is no bulk work.
+// fewRows is up to how many rows a batch is no bulk work: it is begun and allocated in
+// one Update, and stored and published in another.
 const fewRows = 10
 
 // Issue turns the passed candidates of a session into certificates, all of them
@@ -94,8 +95,12 @@ func (r *Registry) advance(ctx context.Context, by Actor, b Batch, progress func
 
 func (r *Registry) startBatch(ctx context.Context, by Actor, session string) (Batch, error) {
 	id := r.rand.id("b")
+	handles, err := r.newHandles(r.fewRows)
+	if err != nil {
+		return Batch{}, err
+	}
 	var out Batch
-	err := r.db.Update(ctx, func(tx kv.Tx) error {
+	err = r.db.Update(ctx, func(tx kv.Tx) error {
 		out = Batch{}
 		s, err := sessionFor(tx, by, RunSessions, session)
 		if err != nil {
@@ -129,8 +134,11 @@ func (r *Registry) startBatch(ctx context.Context, by Actor, session string) (Ba
 		if err := r.putBatch(tx, by, s, b, BatchStarted); err != nil {
 			return err
 		}
+		if b.Total <= r.fewRows && s.Results.Rows <= r.fewRows {
+			b, err = r.allocateIn(tx, by, s, b, handles)
+		}
 		out = b
-		return nil
+		return err
 	})
 	return out, err
 }
@@ -187,7 +195,7 @@ func (r *Registry) putBatch(tx kv.Tx, by Actor, s Session, b Batch, kind EventKi
 // done and its batch is the answer.
 func (r *Registry) onPage(ctx context.Context, seen Batch, fn func(tx kv.Tx, s Session, b Batch) (Batch, error)) (Batch, error) {
 	write := r.db.Bulk
-	if seen.Total <= fewRows {
+	if seen.Total <= r.fewRows {
 		write = r.db.Update // a group takes one page of bulk work: small ones would wait for each other
 	}
 	var out Batch
@@ -215,27 +223,30 @@ func (r *Registry) onPage(ctx context.Context, seen Batch, fn func(tx kv.Tx, s S
 // issue, by what is recorded at that moment, and makes the whole batch public or
 // ends it. Durable afterwards: either every certificate or none.
 func (r *Registry) publish(ctx context.Context, by Actor, seen Batch) (Batch, error) {
-	return r.onPage(ctx, seen, func(tx kv.Tx, s Session, b Batch) (Batch, error) {
-		inst, f, err := issuerOf(tx, s)
-		if err != nil {
-			return b, err
-		}
-		e, err := r.entitlement(tx, inst, f, s, tx.Now())
-		if err != nil {
-			return b, err
-		}
-		if err := e.Refusal(); err != nil {
-			return r.abortIn(tx, by, s, b, fail.Of(err))
-		}
-		if s, b, err = s.Publish(b, tx.Now()); err != nil {
-			return b, err
-		}
-		batchToCount(tx, b)
-		if err := r.putBatch(tx, by, s, b, BatchWasPublished); err != nil {
-			return b, err
-		}
-		return b, r.signsAfterPublish(tx, s, b)
-	})
+	return r.onPage(ctx, seen, func(tx kv.Tx, s Session, b Batch) (Batch, error) { return r.publishIn(tx, by, s, b) })
+}
+
+// publishIn is publish within an Update.
+func (r *Registry) publishIn(tx kv.Tx, by Actor, s Session, b Batch) (Batch, error) {
+	inst, f, err := issuerOf(tx, s)
+	if err != nil {
+		return b, err
+	}
+	e, err := r.entitlement(tx, inst, f, s, tx.Now())
+	if err != nil {
+		return b, err
+	}
+	if err := e.Refusal(); err != nil {
+		return r.abortIn(tx, by, s, b, fail.Of(err))
+	}
+	if s, b, err = s.Publish(b, tx.Now()); err != nil {
+		return b, err
+	}
+	batchToCount(tx, b)
+	if err := r.putBatch(tx, by, s, b, BatchWasPublished); err != nil {
+		return b, err
+	}
+	return b, r.signsAfterPublish(tx, s, b)
 }
 
 // abortIn ends a batch within an Update. What the Update itself put before is

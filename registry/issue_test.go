@@ -3,6 +3,7 @@ package registry_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +62,32 @@ func TestIssueFollowsPublicity(t *testing.T) {
 	e.Clock.Add(24 * time.Hour)
 	if _, err := e.Issue(ctx, by.Actor, s.ID, nil); fail.CodeOf(err) != "not_publicised" {
 		t.Fatalf("issue after the results were replaced: %v", err)
+	}
+}
+
+// A batch of a few is issued in two commits: one begins and allocates it, one stores
+// and publishes it. What stands between them nobody can see.
+func TestSmallBatchesTakeTwoCommits(t *testing.T) {
+	e := registrytest.New(t)
+	by := e.MustAdmit(1)
+	for rows, want := range map[int][]registry.BatchState{
+		10: {registry.BatchPublished},
+		11: {registry.BatchSigning, registry.BatchSigned, registry.BatchPublished},
+	} {
+		s := e.MustPublicise(by, e.MustPlan(by), registrytest.CSV(100*rows, 101*rows))
+		var seen []registry.BatchState
+		b, err := e.Issue(ctx, by.Actor, s.ID, func(b registry.Batch) { seen = append(seen, b.State) })
+		if err != nil || b.Total != rows || !slices.Equal(seen, want) {
+			t.Errorf("%d rows: %v, %+v, %v", rows, seen, b, err)
+		}
+	}
+	s := e.MustPublicise(by, e.MustPlan(by), registrytest.CSV(0, 3))
+	if b, err := e.StartBatchOnly(ctx, by.Actor, s.ID); err != nil || b.State != registry.BatchSigning || b.Allocated != 3 {
+		t.Fatalf("%+v, %v", b, err)
+	}
+	mustDecide(t, e, by, evaluators.Suspend)
+	if b, err := e.Issue(ctx, by.Actor, s.ID, nil); fail.CodeOf(err) != "batch_aborted" || b.State != registry.BatchAborted || b.Signed != 3 {
+		t.Errorf("suspended between the two: %+v, %v", b, err)
 	}
 }
 

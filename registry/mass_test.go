@@ -312,6 +312,7 @@ func TestMassSetIsFixedAtApproval(t *testing.T) {
 		}
 	}
 	// Numbers taken before the approval and published after it are not in it.
+	e.StepByStep()
 	late := e.MustPublicise(e.issuer, e.MustPlan(e.issuer), registrytest.CSV(30, 33))
 	stopped, cancel := context.WithCancel(ctx)
 	if _, err := e.Issue(stopped, e.issuer.Actor, late.ID, func(b registry.Batch) {
@@ -345,6 +346,7 @@ func TestMassScopes(t *testing.T) {
 	senior := e.MustCertificates(e.issuer, 0, 4)
 	junior := e.MustIssue(e.issuer, e.MustPublicise(e.issuer, e.MustPlanFor(e.issuer, "6-31-01-03", standards.Junior), registrytest.CSV(4, 7)).ID)
 	care := e.MustIssue(e.issuer, e.MustPublicise(e.issuer, e.MustPlanFor(e.issuer, "4-10-01-05", standards.Senior), registrytest.CSV(7, 9)).ID)
+	e.StepByStep()
 	unpublished := e.MustPublicise(e.issuer, e.MustPlan(e.issuer), registrytest.CSV(20, 25))
 	stopped, cancel := context.WithCancel(ctx)
 	if _, err := e.Issue(stopped, e.issuer.Actor, unpublished.ID, func(b registry.Batch) {

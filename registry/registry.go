@@ -91,6 +91,7 @@ type Registry struct {
 	tokens    recent[credentials.Token, openedToken]
 	statuses  statusTexts
 	directory directoryCache
+	fewRows   int // see fewRows
 }
 
 // New returns the ledger over db. It answers Invalid when the origin is too
@@ -109,7 +110,8 @@ func New(db *kv.DB, cfg Config) (*Registry, error) {
 	}
 	random := &randomness{r: cfg.Rand}
 	return &Registry{
-		db: store{db}, cfg: cfg, rand: random,
+		fewRows: fewRows,
+		db:      store{db}, cfg: cfg, rand: random,
 		vault:   &vault{secrets: cfg.Keys, rand: random},
 		starter: standards.Starter(),
 		same:    newSameTables(cfg.Rules.Sameness, cfg.Region),

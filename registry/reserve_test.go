@@ -247,6 +247,7 @@ func TestWhatDoesNotBelongTogetherHasOneAnswer(t *testing.T) {
 
 func TestCertificateOfAnUnpublishedBatchIsNotThere(t *testing.T) {
 	e := newClaimEnv(t)
+	e.StepByStep()
 	s := e.MustPublicise(e.issuer, e.MustPlan(e.issuer), registrytest.CSV(1, 2))
 	q := e.request(1, "S000032058301263000001")
 	asked := 0

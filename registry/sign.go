@@ -84,7 +84,7 @@ func (r *Registry) signPage(ctx context.Context, b Batch) ([]signed, error) {
 
 // storeSigned stores a signed page of the batch as it was seen.
 func (r *Registry) storeSigned(ctx context.Context, by Actor, seen Batch, page []signed) (Batch, error) {
-	return r.onPage(ctx, seen, func(tx kv.Tx, _ Session, b Batch) (Batch, error) {
+	return r.onPage(ctx, seen, func(tx kv.Tx, s Session, b Batch) (Batch, error) {
 		vs, cs := make([]Version, len(page)), make([]Certificate, len(page))
 		for i, p := range page {
 			index, err := r.appendEvent(tx, by, Event{Kind: CertificateSigned, Object: p.cert.Number, Institution: b.Institution,
@@ -110,6 +110,9 @@ func (r *Registry) storeSigned(ctx context.Context, by Actor, seen Batch, page [
 		}
 		if len(page) < bulkPage {
 			b.State = BatchSigned
+		}
+		if b.State == BatchSigned && b.Total <= r.fewRows {
+			return r.publishIn(tx, by, s, b)
 		}
 		return b, batches.Put(tx, b)
 	})

@@ -137,6 +137,7 @@ func TestBatchStateTable(t *testing.T) {
 	for _, from := range table.States {
 		for _, step := range table.Actions {
 			e := withCourse(t, func(r *course.Rules) {})
+			e.StepByStep()
 			by := e.MustAdmit(1)
 			s := e.MustPlan(by)
 			reach(t, e, by, s, registry.SessionIssuing)

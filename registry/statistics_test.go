@@ -121,6 +121,7 @@ func (w *world) issue() {
 	}
 	s = w.MustPublicise(by, s, registrytest.CSV(from, from+size))
 	if w.rnd.IntN(4) == 0 {
+		w.StepByStep()
 		_, err := w.Issue(ctx, by.Actor, s.ID, func(b registry.Batch) {
 			if b.State == registry.BatchSigned {
 				if _, err := w.AbortBatch(ctx, by.Actor, s.ID, "测试"); err != nil {

@@ -181,9 +181,15 @@ func (b *bencher) keyFor(ctx context.Context, name string, as registry.Actor) (s
 
 // issueSingle issues sessions of one candidate each over HTTP.
 func (b *bencher) issueSingle(ctx context.Context) ([]benchFigure, error) {
-	key, err := b.keyFor(ctx, "issuer", b.scene.Issuer())
-	if err != nil {
-		return nil, err
+	keys := map[string]string{} // of the institutions
+	for _, x := range b.scene.Single {
+		if keys[x.By] != "" {
+			continue
+		}
+		var err error
+		if keys[x.By], err = b.keyFor(ctx, "issuer-"+x.By, b.scene.IssuerOf(x)); err != nil {
+			return nil, err
+		}
 	}
 	s, err := b.serve(nil)
 	if err != nil {
@@ -191,7 +197,8 @@ func (b *bencher) issueSingle(ctx context.Context) ([]benchFigure, error) {
 	}
 	defer s.close()
 	ours, err := torture.Measure(b.opt.clients, len(b.scene.Single), b.opt.each, func(i int) error {
-		_, err := httpAsk{method: fiber.MethodPost, path: "/api/v1/sessions/" + b.scene.Single[i].ID + "/certificates", key: key}.do(s.ours)
+		x := b.scene.Single[i]
+		_, err := httpAsk{method: fiber.MethodPost, path: "/api/v1/sessions/" + x.ID + "/certificates", key: keys[x.By]}.do(s.ours)
 		return err
 	})
 	if err != nil {

@@ -14,8 +14,10 @@ func (r Records[V]) PutMany(tx Tx, vs []V) error {
 	for i, v := range vs {
 		keys[i] = r.Key(v)
 	}
-	if err := seen.foresee(r.Table, keys); err != nil {
-		return err
+	if len(r.Indexes) > 0 {
+		if err := seen.foresee(r.Table, keys); err != nil {
+			return err
+		}
 	}
 	for _, index := range r.Indexes {
 		if !index.Unique {

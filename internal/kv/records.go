@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )
@@ -133,24 +134,35 @@ func (r Records[V]) Lookup(rd Reader, index Table, entry []byte) (v V, ok bool, 
 // entries in a unique index.
 func (r Records[V]) Put(tx Tx, v V) error {
 	key := r.Key(v)
-	old, had, err := r.Get(tx, key)
-	if err != nil {
+	if err := r.moveEntries(tx, key, v); err != nil {
 		return err
-	}
-	for _, index := range r.Indexes {
-		before, after := entrySet{}, newEntrySet(index.Keys(v))
-		if had {
-			before = newEntrySet(index.Keys(old))
-		}
-		if err := index.move(tx, key, before, after); err != nil {
-			return fmt.Errorf("%s: %w", r.Table, err)
-		}
 	}
 	value, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.Table, err)
 	}
 	tx.Put(r.Table, key, value)
+	return nil
+}
+
+// moveEntries replaces the index entries of the record under key by those of v.
+func (r Records[V]) moveEntries(tx Tx, key []byte, v V) error {
+	if len(r.Indexes) == 0 {
+		return nil // the record that is there need not be read
+	}
+	old, had, err := r.Get(tx, key)
+	if err != nil {
+		return err
+	}
+	for _, index := range r.Indexes {
+		var before [][]byte
+		if had {
+			before = index.Keys(old)
+		}
+		if err := index.move(tx, key, newEntrySet(before), newEntrySet(index.Keys(v))); err != nil {
+			return fmt.Errorf("%s: %w", r.Table, err)
+		}
+	}
 	return nil
 }
 
@@ -219,23 +231,34 @@ func cursor(rng Range, entries []Entry) []byte {
 
 // entrySet are the entry keys of one record in one index, in order.
 type entrySet struct {
-	keys [][]byte
-	has  map[string]bool
+	keys  [][]byte
+	known map[string]bool // of many
 }
 
 func newEntrySet(keys [][]byte) entrySet {
-	s := entrySet{keys, map[string]bool{}}
-	for _, key := range keys {
-		s.has[string(key)] = true
+	s := entrySet{keys: keys}
+	const few = 8
+	if len(keys) > few {
+		s.known = make(map[string]bool, len(keys))
+		for _, key := range keys {
+			s.known[string(key)] = true
+		}
 	}
 	return s
+}
+
+func (s entrySet) has(entry []byte) bool {
+	if s.known != nil {
+		return s.known[string(entry)]
+	}
+	return slices.ContainsFunc(s.keys, func(key []byte) bool { return bytes.Equal(key, entry) })
 }
 
 // move replaces the entries of a record. Entries that stay are not written.
 func (x Index[V]) move(tx Tx, key []byte, before, after entrySet) error {
 	var added [][]byte
 	for _, entry := range after.keys {
-		if !before.has[string(entry)] {
+		if !before.has(entry) {
 			added = append(added, entry)
 		}
 	}
@@ -251,7 +274,7 @@ func (x Index[V]) move(tx Tx, key []byte, before, after entrySet) error {
 		}
 	}
 	for _, entry := range before.keys {
-		if !after.has[string(entry)] {
+		if !after.has(entry) {
 			tx.Delete(x.Table, entry)
 		}
 	}

@@ -33,7 +33,10 @@ type Size struct {
 	Issue, IssueRows   int // sessions that can be issued, and the rows of each
 	Upload, UploadRows int // sessions that wait for their results
 	Claims             int // certificates to claim on, and a tenth as many to void
-	Single             int // sessions of one candidate that can be issued
+	// Single is how many sessions of one candidate can be issued, four by each of many
+	// further institutions: one that issued them all in an hour would be looked at with
+	// each.
+	Single int
 }
 
 // SceneSession is a session that waits for work. People are those of package
@@ -42,6 +45,13 @@ type SceneSession struct {
 	ID   string `json:"id"`
 	From int    `json:"from"`
 	To   int    `json:"to"`
+	By   string `json:"by,omitempty"` // an institution of Further
+}
+
+// SceneIssuer is an institution with its one filing.
+type SceneIssuer struct {
+	Institution string            `json:"institution"`
+	Filing      evaluators.Filing `json:"filing"`
 }
 
 // Holding is a certificate and its holder's index in package invented.
@@ -54,16 +64,17 @@ type Holding struct {
 // need to know. It is kept beside the store as torture.json: a directory without
 // it is not worked on.
 type Scene struct {
-	Seed        uint64            `json:"seed"`
-	Clock       time.Time         `json:"clock"` // the register's time when work begins
-	Institution string            `json:"institution"`
-	Filing      evaluators.Filing `json:"filing"`
-	People      int               `json:"people"` // the next of package invented that was not used
-	Issue       []SceneSession    `json:"issue"`
-	Upload      []SceneSession    `json:"upload"`
-	Claims      []Holding         `json:"claims"`
-	Void        []Holding         `json:"void"`
-	Single      []SceneSession    `json:"single,omitempty"`
+	Seed  uint64    `json:"seed"`
+	Clock time.Time `json:"clock"` // the register's time when work begins
+	SceneIssuer
+	Number  int            `json:"nth"` // of the institution in package invented, and of its site
+	Further []SceneIssuer  `json:"further,omitempty"`
+	People  int            `json:"people"` // the next of package invented that was not used
+	Issue   []SceneSession `json:"issue"`
+	Upload  []SceneSession `json:"upload"`
+	Claims  []Holding      `json:"claims"`
+	Void    []Holding      `json:"void"`
+	Single  []SceneSession `json:"single,omitempty"`
 	// PayerIs is the organisation of the payer when it works over HTTP with a key.
 	PayerIs string `json:"payer_is,omitempty"`
 }
@@ -97,8 +108,11 @@ func (s *Scene) authority() registry.Actor {
 }
 
 // Issuer is who issues in the scene.
-func (s *Scene) Issuer() registry.Actor {
-	return registry.Actor{Account: "a-issuer", Organisation: s.Institution, Roles: []registry.Role{registry.RoleInstitution}, Region: "320583", Via: "torture"}
+func (s *Scene) Issuer() registry.Actor { return s.IssuerOf(SceneSession{}) }
+
+// IssuerOf is who issues a session.
+func (s *Scene) IssuerOf(x SceneSession) registry.Actor {
+	return registry.Actor{Account: "a-issuer", Organisation: cmp.Or(x.By, s.Institution), Roles: []registry.Role{registry.RoleInstitution}, Region: "320583", Via: "torture"}
 }
 
 func (s *Scene) payer() registry.Actor {
@@ -107,7 +121,7 @@ func (s *Scene) payer() registry.Actor {
 
 // NewScene admits an institution to a new register whose clock is set by move.
 func NewScene(ctx context.Context, reg *registry.Registry, move func(time.Time), seed uint64) (*Scene, error) {
-	return newScene(ctx, reg, move, &Scene{Seed: seed, Clock: Begin}, 1, "058301")
+	return newScene(ctx, reg, move, &Scene{Seed: seed, Clock: Begin, Number: firstSite})
 }
 
 // NewSceneIn is a scene with an institution of its own in the register of a town,
@@ -115,26 +129,35 @@ func NewScene(ctx context.Context, reg *registry.Registry, move func(time.Time),
 // store have the same.
 func NewSceneIn(ctx context.Context, reg *registry.Registry, move func(time.Time), at time.Time, entries uint64) (*Scene, error) {
 	n := int(entries)
-	s := &Scene{Seed: entries, Clock: at, People: townPeopleMost + n%(2*townPeopleMost)}
-	return newScene(ctx, reg, move, s, 100_000+n%800_000, fmt.Sprintf("%06d", 100_000+n%800_000))
+	return newScene(ctx, reg, move, &Scene{Seed: entries, Clock: at, People: townPeopleMost + n%(2*townPeopleMost), Number: 100_000 + n%800_000})
 }
 
-// townPeopleMost is the first of package invented who is in no town; there are twice
-// as many.
-const townPeopleMost = 30_000_000
+const (
+	// townPeopleMost is the first of package invented who is in no town; there are
+	// twice as many.
+	townPeopleMost = 30_000_000
+	firstSite      = 58301
+	singlesOfEach  = 4
+)
 
-func newScene(ctx context.Context, reg *registry.Registry, move func(time.Time), s *Scene, nth int, site string) (*Scene, error) {
+func newScene(ctx context.Context, reg *registry.Registry, move func(time.Time), s *Scene) (_ *Scene, err error) {
 	move(s.Clock)
+	s.SceneIssuer, err = s.admit(ctx, reg, s.Number)
+	return s, err
+}
+
+// admit admits an institution with a number of its own.
+func (s *Scene) admit(ctx context.Context, reg *registry.Registry, nth int) (out SceneIssuer, err error) {
 	inst, err := reg.AdmitInstitution(ctx, s.authority(), evaluators.Institution{Name: "耐久测试评价中心", USCC: invented.USCC(nth), Region: "320583"})
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	today := standards.DateOf(s.Clock)
-	s.Institution = inst.ID
-	s.Filing, err = reg.RecordFiling(ctx, s.authority(), evaluators.Filing{Institution: inst.ID, Class: evaluators.Social, Code: evaluators.ProvincialCode,
-		Province: "32", Site: site, Authority: Region, From: today, Until: today.AddDays(40 * 365), Document: "苏人社备〔2026〕1号",
+	out.Institution = inst.ID
+	out.Filing, err = reg.RecordFiling(ctx, s.authority(), evaluators.Filing{Institution: inst.ID, Class: evaluators.Social, Code: evaluators.ProvincialCode,
+		Province: "32", Site: fmt.Sprintf("%06d", nth), Authority: Region, From: today, Until: today.AddDays(40 * 365), Document: "苏人社备〔2026〕1号",
 		Scope: []evaluators.ScopeItem{{Occupation: occupation, Levels: standards.LevelsOf(standards.ExaminedLevels()...)}}})
-	return s, err
+	return out, err
 }
 
 // Fill gives the scene work of this size; what was left of earlier work is
@@ -143,17 +166,17 @@ func newScene(ctx context.Context, reg *registry.Registry, move func(time.Time),
 func (s *Scene) Fill(ctx context.Context, reg *registry.Registry, move func(time.Time), size Size) error {
 	var claimed []SceneSession
 	var err error
-	if s.Issue, err = s.plan(ctx, reg, size.Issue, size.IssueRows); err != nil {
+	if s.Issue, err = s.plan(ctx, reg, s.SceneIssuer, size.Issue, size.IssueRows); err != nil {
 		return err
 	}
-	if s.Upload, err = s.plan(ctx, reg, size.Upload, size.UploadRows); err != nil {
+	if s.Upload, err = s.plan(ctx, reg, s.SceneIssuer, size.Upload, size.UploadRows); err != nil {
 		return err
 	}
-	if s.Single, err = s.plan(ctx, reg, size.Single, 1); err != nil {
+	if err = s.planSingles(ctx, reg, size.Single); err != nil {
 		return err
 	}
 	for left := size.Claims + (size.Claims+9)/10; left > 0; left -= sessionMax {
-		more, err := s.plan(ctx, reg, 1, min(left, sessionMax))
+		more, err := s.plan(ctx, reg, s.SceneIssuer, 1, min(left, sessionMax))
 		if err != nil {
 			return err
 		}
@@ -183,15 +206,40 @@ func (s *Scene) move(move func(time.Time), day standards.Date, hour int) {
 	move(s.Clock)
 }
 
-func (s *Scene) plan(ctx context.Context, reg *registry.Registry, n, rows int) ([]SceneSession, error) {
+// planSingles plans sessions of one candidate, by the further institutions in turn.
+func (s *Scene) planSingles(ctx context.Context, reg *registry.Registry, n int) error {
+	s.Single = nil
+	for len(s.Further) < (n+singlesOfEach-1)/singlesOfEach {
+		x, err := s.admit(ctx, reg, s.Number+1+len(s.Further))
+		if err != nil {
+			return err
+		}
+		s.Further = append(s.Further, x)
+	}
+	for i := range n {
+		one, err := s.plan(ctx, reg, s.Further[i%len(s.Further)], 1, 1)
+		if err != nil {
+			return err
+		}
+		s.Single = append(s.Single, one...)
+	}
+	return nil
+}
+
+func (s *Scene) plan(ctx context.Context, reg *registry.Registry, by SceneIssuer, n, rows int) ([]SceneSession, error) {
 	out := make([]SceneSession, n)
 	for i := range out {
-		planned, err := reg.PlanSession(ctx, s.Issuer(), registry.NewSession{Name: "耐久测试批次", Filing: s.Filing.ID, Occupation: occupation,
+		x := SceneSession{From: s.People, To: s.People + rows}
+		if by.Institution != s.Institution {
+			x.By = by.Institution
+		}
+		planned, err := reg.PlanSession(ctx, s.IssuerOf(x), registry.NewSession{Name: "耐久测试批次", Filing: by.Filing.ID, Occupation: occupation,
 			Level: standards.Senior, ExamDate: standards.DateOf(s.Clock).AddDays(1), Platform: "YM-1"})
 		if err != nil {
 			return nil, err
 		}
-		out[i] = SceneSession{ID: planned.ID, From: s.People, To: s.People + rows}
+		x.ID = planned.ID
+		out[i] = x
 		s.People += rows
 	}
 	return out, nil
@@ -200,10 +248,10 @@ func (s *Scene) plan(ctx context.Context, reg *registry.Registry, n, rows int) (
 // publicise uploads the results of a session and begins its publicity; the
 // answer is its last day.
 func (s *Scene) publicise(ctx context.Context, reg *registry.Registry, x SceneSession) (standards.Date, error) {
-	if _, err := reg.UploadResults(ctx, s.Issuer(), x.ID, registry.Upload{File: strings.NewReader(x.results())}); err != nil {
+	if _, err := reg.UploadResults(ctx, s.IssuerOf(x), x.ID, registry.Upload{File: strings.NewReader(x.results())}); err != nil {
 		return "", err
 	}
-	shown, err := reg.StartPublicity(ctx, s.Issuer(), x.ID)
+	shown, err := reg.StartPublicity(ctx, s.IssuerOf(x), x.ID)
 	if err != nil {
 		return "", err
 	}

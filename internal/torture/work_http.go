@@ -23,7 +23,7 @@ import (
 // that runs by the real clock meets work that is of its day when the scene was
 // filled a few weeks before.
 func NewSceneAt(ctx context.Context, reg *registry.Registry, move func(time.Time), at time.Time, seed uint64) (*Scene, error) {
-	return newScene(ctx, reg, move, &Scene{Seed: seed, Clock: at}, 1, "058301")
+	return newScene(ctx, reg, move, &Scene{Seed: seed, Clock: at, Number: firstSite})
 }
 
 // Site is a server that a scene works on over HTTP.
