@@ -1,6 +1,8 @@
 package figures
 
 import (
+	"slices"
+
 	"bajigong/internal/rulefile"
 	"bajigong/standards"
 )
@@ -91,6 +93,46 @@ func (f Fact) Sums() []Sum {
 	return out
 }
 
+// place is a fact with the periods and regions it is counted in.
+type place struct {
+	Fact
+	rank    Rank
+	periods [3]Period
+	regions []string
+}
+
+func (f Fact) place() place {
+	return place{f, Rank(f.Level.Code()), f.Month.enclosing(), rulefile.Upward(f.Region)}
+}
+
+// countedIn reports whether a sum, of any fact, is one of Sums of this one.
+func (p place) countedIn(s Sum) bool {
+	switch s.Rank {
+	case All, p.rank:
+	case HighRank:
+		if !High(p.Level) {
+			return false
+		}
+	default:
+		return false
+	}
+	return s.Origin == p.Origin && s.Value == p.value(s.By) && slices.Contains(p.periods[:], s.Period) && slices.Contains(p.regions, s.Region)
+}
+
+func (f Fact) value(by By) string {
+	switch by {
+	case Occupation:
+		return f.Occupation
+	case Class:
+		return f.Class
+	case Group:
+		return f.Group
+	case Mode:
+		return f.Mode
+	}
+	return ""
+}
+
 // in returns the fact as if it had been issued in another month.
 func (f Fact) in(month Period) Fact {
 	f.Month = month
@@ -116,17 +158,15 @@ func (t *Tally) Issue(f Fact, had []Fact) []Fact {
 		return []Fact{f}
 	}
 	t.add(f, Count{Issued: 1})
-	before := map[Sum]bool{}
-	for _, h := range had {
-		if h == f {
-			return had
-		}
-		for _, s := range h.Sums() {
-			before[s] = true
-		}
+	if slices.Contains(had, f) {
+		return had
+	}
+	before := make([]place, len(had))
+	for i, h := range had {
+		before[i] = h.place()
 	}
 	for _, s := range f.Sums() {
-		if !before[s] {
+		if !slices.ContainsFunc(before, func(h place) bool { return h.countedIn(s) }) {
 			t.extra[s]++
 		}
 	}

@@ -42,8 +42,11 @@ type Town struct {
 	Loads        int               `json:"loads"`
 	// Sample are some certificates, evenly from all loads.
 	Sample []Holding `json:"sample"`
-	// Seconds is how long the parts of filling took.
+	// Seconds is how long the parts of filling took. Figures are counted beside the
+	// results of the next load, and a load is kept beside the next one.
 	Seconds map[string]float64 `json:"seconds"`
+	// Whole says that nothing was left for a next load to do.
+	Whole bool `json:"whole,omitempty"`
 }
 
 // TownInstitution is an institution with its one filing.
@@ -63,7 +66,8 @@ type TownSize struct {
 	Load int
 }
 
-// LoadDefault is a load that needs less than 2 GB of memory.
+// LoadDefault is a load that needs less than 4 GB of memory, also in a large store:
+// one load is written while the next is made.
 const LoadDefault = 50_000
 
 // How life is, as far as it matters to a store. None of these figures is a
@@ -108,7 +112,8 @@ type Filling struct {
 	*Town
 	Registry *registry.Registry
 	Move     func(time.Time) // the register's clock
-	// Keep makes durable what a load has left and says how many entries the log has.
+	// Keep makes durable what a load has left, or begins to once the load before is
+	// durable, and says how many entries the log has.
 	Keep func(context.Context) (entries uint64, err error)
 	// Show hears of progress; it may be nil.
 	Show func(certificates, claims int)
@@ -141,25 +146,40 @@ func (t *Town) Recorded() (n int) {
 }
 
 // Grow fills the register until it has at least as much as size says. What is there
-// counts; an error leaves the Town as it was after the last load that was kept.
+// counts; an error leaves the Town as it was after the last load that Keep took.
 func (f *Filling) Grow(ctx context.Context, size TownSize) error {
 	if size.Load == 0 {
 		size.Load = LoadDefault
 	}
 	for f.Certificates < size.Certificates || f.Recorded() < size.Claims {
-		before := f.Town.copy()
-		if err := f.load(ctx, size); err != nil {
-			*f.Town = *before
+		if err := f.allOrNothing(func() error { return f.load(ctx, size) }); err != nil {
 			return err
 		}
 		if f.Show != nil {
 			f.Show(f.Certificates, f.Recorded())
 		}
 	}
-	return nil
+	return f.allOrNothing(func() error {
+		counted, err := f.Registry.CountFigures(ctx)
+		if err == nil && counted > 0 {
+			f.Entries, err = f.Keep(ctx)
+		}
+		return err
+	})
 }
 
-func (t *Town) copy() *Town {
+// allOrNothing leaves the Town as it was when do fails.
+func (f *Filling) allOrNothing(do func() error) error {
+	before := f.Town.Copy()
+	err := do()
+	if err != nil {
+		*f.Town = *before
+	}
+	return err
+}
+
+// Copy is a Town that does not change with this one.
+func (t *Town) Copy() *Town {
 	c := *t
 	c.Institutions, c.Sample = slices.Clone(t.Institutions), slices.Clone(t.Sample)
 	c.Claims, c.Seconds = map[string]int{}, map[string]float64{}
@@ -188,13 +208,9 @@ func (f *Filling) load(ctx context.Context, size TownSize) error {
 			sessions, err = f.plan(ctx, rnd, want)
 			return err
 		}},
-		{"results and publicity", func() error { return f.publicise(ctx, sessions) }},
+		{"results and publicity", func() error { return f.publiciseAndCount(ctx, sessions) }},
 		{"issue", func() error { return f.issue(ctx, sessions) }},
 		{"claims", func() error { return f.claim(ctx, rnd, sessions, claims) }},
-		{"figures", func() error {
-			_, err := f.Registry.CountFigures(ctx)
-			return err
-		}},
 		{"keep", func() (err error) {
 			f.advance(1, 9)
 			f.Loads++
@@ -347,7 +363,7 @@ func (s *townSession) results() string {
 }
 
 // at once is how many sessions are worked on at a time.
-const atOnce = 4
+const atOnce = 8
 
 func (f *Filling) publicise(ctx context.Context, sessions []*townSession) error {
 	f.advance(2, 10)
@@ -368,6 +384,23 @@ func (f *Filling) publicise(ctx context.Context, sessions []*townSession) error 
 	})
 	f.Clock = until.Time()
 	f.advance(1, 9)
+	return err
+}
+
+// publiciseAndCount counts the figures of the load before beside the results of this
+// one: both wait for the one writer, but a file of results is also read and judged.
+func (f *Filling) publiciseAndCount(ctx context.Context, sessions []*townSession) error {
+	group, ctx := errgroup.WithContext(ctx)
+	var counting time.Duration
+	group.Go(func() error {
+		began := time.Now()
+		_, err := f.Registry.CountFigures(ctx)
+		counting = time.Since(began)
+		return err
+	})
+	group.Go(func() error { return f.publicise(ctx, sessions) })
+	err := group.Wait()
+	f.Seconds["figures"] += counting.Seconds()
 	return err
 }
 

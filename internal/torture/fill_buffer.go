@@ -2,7 +2,6 @@ package torture
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -18,32 +17,44 @@ import (
 // keys. Nothing of it is durable before. Large groups in order are what a tree of
 // pages takes most quickly: a page that many keys of a group fall into is written
 // once for all of them.
+//
+// FlushBehind does the same beside what goes on: what is being written below stays
+// readable here, under what is put above it meanwhile, until the engine has it.
 type Buffer struct {
 	below   kv.Engine
-	writing sync.Mutex // one Apply or Flush at a time
+	writing sync.Mutex // one Apply, or start of a flush, at a time
 	mu      sync.RWMutex
-	tables  map[kv.Table]*sortedTable
+	tables  layer
+	under   layer // on its way to the engine, or nil; never changed
+	flushed error // why what is under did not get there: it stays, and the Buffer is of no use
+	flights sync.WaitGroup
 }
+
+// layer is what was written over a time.
+type layer map[kv.Table]*sortedTable
 
 var _ kv.Engine = (*Buffer)(nil)
 
 // NewBuffer puts an empty Buffer above an engine.
-func NewBuffer(e kv.Engine) *Buffer { return &Buffer{below: e, tables: map[kv.Table]*sortedTable{}} }
+func NewBuffer(e kv.Engine) *Buffer { return &Buffer{below: e, tables: layer{}} }
 
 // View implements kv.Engine.
 func (b *Buffer) View(ctx context.Context, fn func(kv.Reader) error) error {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	return b.below.View(ctx, func(r kv.Reader) error { return fn(bufferReader{b, r}) })
+	return b.below.View(ctx, func(r kv.Reader) error { return fn(over(b.tables, over(b.under, r))) })
 }
 
 // Apply implements kv.Engine, but for being durable.
 func (b *Buffer) Apply(ctx context.Context, fn func(kv.Reader) ([]kv.Write, error)) error {
 	b.writing.Lock()
 	defer b.writing.Unlock()
+	b.mu.RLock()
+	under := b.under // before the engine's state is taken: that has it, or this
+	b.mu.RUnlock()
 	var writes []kv.Write
 	err := b.below.View(ctx, func(r kv.Reader) (err error) {
-		writes, err = fn(bufferReader{b, r})
+		writes, err = fn(over(b.tables, over(under, r)))
 		return err
 	})
 	if err != nil {
@@ -57,55 +68,101 @@ func (b *Buffer) Apply(ctx context.Context, fn func(kv.Reader) ([]kv.Write, erro
 			t = &sortedTable{}
 			b.tables[w.Table] = t
 		}
-		t.put(string(w.Key), w.Value)
+		t.put(w.Key, w.Value)
 	}
 	return nil
 }
 
 // Flush gives the engine what the Buffer has, in one commit, and begins anew.
 func (b *Buffer) Flush(ctx context.Context) error {
+	return errors.Join(b.FlushBehind(ctx), b.Wait())
+}
+
+// FlushBehind begins a Flush and returns; it waits for the one before, and gives the
+// error of that. So the engine is never more than two flushes behind.
+func (b *Buffer) FlushBehind(ctx context.Context) error {
 	b.writing.Lock()
 	defer b.writing.Unlock()
+	if err := b.Wait(); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var writes []kv.Write
-	for _, table := range slices.Sorted(maps.Keys(b.tables)) {
-		for _, block := range b.tables[table].blocks {
+	b.under, b.tables = b.tables, layer{}
+	under := b.under
+	b.flights.Go(func() {
+		err := b.below.Apply(context.WithoutCancel(ctx), func(kv.Reader) ([]kv.Write, error) { return under.writes(), nil })
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if b.flushed = err; err == nil {
+			b.under = nil
+		}
+	})
+	return nil
+}
+
+// Wait waits for a flush that is under way.
+func (b *Buffer) Wait() error {
+	b.flights.Wait()
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.flushed
+}
+
+// writes are all of a layer, in order.
+func (l layer) writes() []kv.Write {
+	n := 0
+	for _, t := range l {
+		for _, block := range t.blocks {
+			n += len(block)
+		}
+	}
+	writes := make([]kv.Write, 0, n)
+	for _, table := range slices.Sorted(maps.Keys(l)) {
+		t := l[table]
+		for _, block := range t.blocks {
 			for _, e := range block {
-				writes = append(writes, kv.Write{Table: table, Key: []byte(e.key), Value: e.value})
+				writes = append(writes, kv.Write{Table: table, Key: t.at(e.key), Value: t.at(e.value)})
 			}
 		}
 	}
-	if err := b.below.Apply(ctx, func(kv.Reader) ([]kv.Write, error) { return writes, nil }); err != nil {
-		return err
-	}
-	b.tables = map[kv.Table]*sortedTable{}
-	return nil
+	return writes
 }
 
 // Snapshot implements kv.Engine for a Buffer that was flushed.
 func (b *Buffer) Snapshot(ctx context.Context) (kv.Reader, func(), error) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	if len(b.tables) > 0 {
+	if len(b.tables) > 0 || b.under != nil {
 		return nil, nil, errors.New("a snapshot of a buffer that was not flushed")
 	}
 	return b.below.Snapshot(ctx)
 }
 
-// Close closes the engine; what was not flushed is gone.
-func (b *Buffer) Close() error { return b.below.Close() }
+// Close waits for a flush that is under way and closes the engine; what was not
+// flushed is gone.
+func (b *Buffer) Close() error { return errors.Join(b.Wait(), b.below.Close()) }
 
-// bufferReader reads the buffer over the engine. Its values are never changed in
-// place, so that they can be handed out as copies of the moment.
+// bufferReader reads a layer over what is below it. What it hands out are copies of
+// the moment.
 type bufferReader struct {
-	buffer *Buffer
+	tables layer
 	below  kv.Reader
 }
 
+func over(l layer, below kv.Reader) kv.Reader {
+	if l == nil {
+		return below
+	}
+	return bufferReader{l, below}
+}
+
 func (r bufferReader) find(t kv.Table, key []byte) (value []byte, known bool) {
-	if s := r.buffer.tables[t]; s != nil {
-		value, known = s.get(string(key))
+	if s := r.tables[t]; s != nil {
+		value, known = s.get(key)
 	}
 	return bytes.Clone(value), known // Clone keeps nil apart from empty
 }
@@ -144,7 +201,7 @@ func (r bufferReader) GetMany(t kv.Table, keys [][]byte) ([][]byte, error) {
 
 // Scan implements kv.Reader: it merges pages of the engine with the buffer's own.
 func (r bufferReader) Scan(t kv.Table, rng kv.Range) ([]kv.Entry, error) {
-	s := r.buffer.tables[t]
+	s := r.tables[t]
 	if s == nil {
 		return r.below.Scan(t, rng)
 	}
@@ -152,7 +209,7 @@ func (r bufferReader) Scan(t kv.Table, rng kv.Range) ([]kv.Entry, error) {
 	var out []kv.Entry
 	take := func() {
 		if value := own.value(); value != nil {
-			out = append(out, kv.Entry{Key: []byte(own.key()), Value: bytes.Clone(value)})
+			out = append(out, kv.Entry{Key: bytes.Clone(own.key()), Value: bytes.Clone(value)})
 		}
 		own.next()
 	}
@@ -162,14 +219,13 @@ func (r bufferReader) Scan(t kv.Table, rng kv.Range) ([]kv.Entry, error) {
 			return nil, err
 		}
 		for _, e := range page {
-			key := string(e.Key)
-			for own.valid() && own.before(key) && len(out) < rng.Limit {
+			for own.valid() && own.before(e.Key) && len(out) < rng.Limit {
 				take()
 			}
 			if len(out) == rng.Limit {
 				return out, nil
 			}
-			if own.valid() && own.key() == key {
+			if own.valid() && bytes.Equal(own.key(), e.Key) {
 				take()
 			} else {
 				out = append(out, e)
@@ -189,40 +245,87 @@ func (r bufferReader) Scan(t kv.Table, rng kv.Range) ([]kv.Entry, error) {
 	return out, nil
 }
 
-// sortedTable is an ordered map as blocks of at most blockMax entries.
-type sortedTable struct{ blocks [][]bufferEntry }
-
-type bufferEntry struct {
-	key   string
-	value []byte // nil deletes
+// sortedTable is an ordered map as blocks of at most blockMax entries. Keys and
+// values lie in slabs and entries name them by number: millions of them have no
+// pointer that the collector would follow again and again.
+type sortedTable struct {
+	slabs  [][]byte
+	blocks [][]bufferEntry
 }
 
-const blockMax = 512
+type bufferEntry struct{ key, value slabPart }
+
+// slabPart is a part of a slab.
+type slabPart struct {
+	slab, from uint32
+	size       int32 // -1 for no value: deleted
+}
+
+const (
+	blockMax  = 512
+	slabLeast = 1 << 10
+	slabMost  = 1 << 20
+)
+
+// lay puts bytes into a slab.
+func (s *sortedTable) lay(b []byte) slabPart {
+	if b == nil {
+		return slabPart{size: -1}
+	}
+	last := len(s.slabs) - 1
+	if last < 0 || cap(s.slabs[last])-len(s.slabs[last]) < len(b) {
+		size := slabLeast
+		if last >= 0 {
+			size = min(2*cap(s.slabs[last]), slabMost)
+		}
+		s.slabs = append(s.slabs, make([]byte, 0, max(size, len(b))))
+		last++
+	}
+	from := len(s.slabs[last])
+	s.slabs[last] = append(s.slabs[last], b...)
+	return slabPart{uint32(last), uint32(from), int32(len(b))}
+}
+
+// at are the bytes of a part, nil for none. They change when the entry is put again.
+func (s *sortedTable) at(p slabPart) []byte {
+	if p.size < 0 {
+		return nil
+	}
+	end := p.from + uint32(p.size)
+	return s.slabs[p.slab][p.from:end:end]
+}
 
 // place is where key is, or would be put.
-func (s *sortedTable) place(key string) (block, at int, found bool) {
-	block = sort.Search(len(s.blocks), func(i int) bool { return s.blocks[i][0].key > key }) - 1
+func (s *sortedTable) place(key []byte) (block, at int, found bool) {
+	block = sort.Search(len(s.blocks), func(i int) bool { return bytes.Compare(s.at(s.blocks[i][0].key), key) > 0 }) - 1
 	if block < 0 {
 		return 0, 0, false
 	}
-	at, found = slices.BinarySearchFunc(s.blocks[block], key, func(e bufferEntry, key string) int { return cmp.Compare(e.key, key) })
+	at, found = slices.BinarySearchFunc(s.blocks[block], key, func(e bufferEntry, key []byte) int { return bytes.Compare(s.at(e.key), key) })
 	return block, at, found
 }
 
-func (s *sortedTable) get(key string) (value []byte, known bool) {
+func (s *sortedTable) get(key []byte) (value []byte, known bool) {
 	block, at, found := s.place(key)
 	if !found {
 		return nil, false
 	}
-	return s.blocks[block][at].value, true
+	return s.at(s.blocks[block][at].value), true
 }
 
-func (s *sortedTable) put(key string, value []byte) {
+func (s *sortedTable) put(key, value []byte) {
 	block, at, found := s.place(key)
 	if found {
-		s.blocks[block][at].value = value
+		old := &s.blocks[block][at].value
+		if value != nil && len(value) <= int(old.size) {
+			copy(s.at(*old), value)
+			old.size = int32(len(value))
+			return
+		}
+		*old = s.lay(value)
 		return
 	}
+	added := bufferEntry{s.lay(key), s.lay(value)}
 	if len(s.blocks) == 0 {
 		s.blocks = append(s.blocks, make([]bufferEntry, 0, blockMax))
 	}
@@ -233,10 +336,9 @@ func (s *sortedTable) put(key string, value []byte) {
 			half = blockMax // keys that come in order fill their blocks
 		}
 		upper := append(make([]bufferEntry, 0, blockMax), b[half:]...)
-		clear(b[half:])
 		s.blocks[block] = b[:half]
 		if half == blockMax {
-			s.blocks = append(s.blocks, append(upper, bufferEntry{key, value}))
+			s.blocks = append(s.blocks, append(upper, added))
 			return
 		}
 		s.blocks = slices.Insert(s.blocks, block+1, upper)
@@ -244,7 +346,7 @@ func (s *sortedTable) put(key string, value []byte) {
 			block, at = block+1, at-half
 		}
 	}
-	s.blocks[block] = slices.Insert(s.blocks[block], at, bufferEntry{key, value})
+	s.blocks[block] = slices.Insert(s.blocks[block], at, added)
 }
 
 // bufferCursor goes over the entries of a range in the order of its scan.
@@ -259,13 +361,13 @@ func (s *sortedTable) cursor(rng kv.Range) *bufferCursor {
 	switch {
 	case !rng.Reverse:
 		if rng.From != nil {
-			c.block, c.at, _ = s.place(string(rng.From))
+			c.block, c.at, _ = s.place(rng.From)
 		}
 	case rng.To == nil:
 		c.block = len(s.blocks)
 		c.next()
 	default:
-		c.block, c.at, _ = s.place(string(rng.To))
+		c.block, c.at, _ = s.place(rng.To)
 		c.next()
 	}
 	c.settle()
@@ -297,18 +399,18 @@ func (c *bufferCursor) valid() bool {
 		return false
 	}
 	if c.rng.Reverse {
-		return c.rng.From == nil || c.key() >= string(c.rng.From)
+		return c.rng.From == nil || bytes.Compare(c.key(), c.rng.From) >= 0
 	}
-	return c.rng.To == nil || c.key() < string(c.rng.To)
+	return c.rng.To == nil || bytes.Compare(c.key(), c.rng.To) < 0
 }
 
-func (c *bufferCursor) key() string   { return c.table.blocks[c.block][c.at].key }
-func (c *bufferCursor) value() []byte { return c.table.blocks[c.block][c.at].value }
+func (c *bufferCursor) key() []byte   { return c.table.at(c.table.blocks[c.block][c.at].key) }
+func (c *bufferCursor) value() []byte { return c.table.at(c.table.blocks[c.block][c.at].value) }
 
 // before reports whether the cursor's entry comes before key in the scan.
-func (c *bufferCursor) before(key string) bool {
+func (c *bufferCursor) before(key []byte) bool {
 	if c.rng.Reverse {
-		return c.key() > key
+		return bytes.Compare(c.key(), key) > 0
 	}
-	return c.key() < key
+	return bytes.Compare(c.key(), key) < 0
 }
