@@ -36,7 +36,7 @@ func TestBench(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			figures := 15
+			figures := 16
 			if name == "postgresql" {
 				figures += 2 // pgx by itself
 			}

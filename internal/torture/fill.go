@@ -70,6 +70,12 @@ type TownSize struct {
 // one load is written while the next is made.
 const LoadDefault = 50_000
 
+// taper is how many loads a large store has, of which the last half, but no more than
+// half of taper, are made in small ones. A load in bbolt leaves as many free pages as
+// it has changed, and each commit writes the list of them: hundreds of thousands after
+// large loads, as no store has that has grown by sessions. Growth takes them up.
+const taper = 8
+
 // How life is, as far as it matters to a store. None of these figures is a
 // statistic of anybody; they are samples.
 const (
@@ -152,7 +158,11 @@ func (f *Filling) Grow(ctx context.Context, size TownSize) error {
 		size.Load = LoadDefault
 	}
 	for f.Certificates < size.Certificates || f.Recorded() < size.Claims {
-		if err := f.allOrNothing(func() error { return f.load(ctx, size) }); err != nil {
+		one := size
+		if left := size.Certificates - f.Certificates; size.Certificates >= taper*size.Load && left <= taper/2*size.Load {
+			one.Load = max(size.Load/25, townSessionMost)
+		}
+		if err := f.allOrNothing(func() error { return f.load(ctx, one) }); err != nil {
 			return err
 		}
 		if f.Show != nil {
