@@ -17,7 +17,7 @@ type recent[K comparable, V any] struct {
 
 // recentValues is how many values one generation of a recent has. A verdict with
 // its code is about 2 KB.
-const recentValues = 4096
+const recentValues = 8192
 
 // decoded is a record with what it was decoded from.
 type decoded[V any] struct {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"bajigong/credentials"
+	"bajigong/evaluators"
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
 	"bajigong/registry/auditlog"
@@ -85,8 +86,10 @@ type Registry struct {
 	handles   recent[credentials.Handle, versionIn]
 	issuers   recent[issuerPlace, issuerFound]
 	read      struct {
-		versions recent[string, decoded[Version]]
-		batches  recent[string, decoded[Batch]]
+		versions     recent[string, decoded[Version]]
+		batches      recent[string, decoded[Batch]]
+		filings      recent[string, decoded[evaluators.Filing]]
+		institutions recent[string, decoded[evaluators.Institution]]
 	}
 	tokens    recent[credentials.Token, openedToken]
 	statuses  statusTexts

@@ -427,11 +427,17 @@ func (r *Registry) issuer(rd kv.Reader, c Certificate, received, now time.Time) 
 	if c.Filing == "" {
 		return &out, nil
 	}
-	f, err := filingByID(rd, c.Filing)
+	f, raw, err := through(rd, &r.read.filings, filings, kv.Key(c.Filing))
+	if err == nil && raw == nil {
+		_, err = filingByID(rd, c.Filing)
+	}
 	if err != nil {
 		return nil, err
 	}
-	inst, err := institutionByID(rd, c.Institution)
+	inst, raw, err := through(rd, &r.read.institutions, institutions, kv.Key(c.Institution))
+	if err == nil && raw == nil {
+		_, err = institutionByID(rd, c.Institution)
+	}
 	if err != nil {
 		return nil, err
 	}
