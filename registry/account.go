@@ -191,7 +191,7 @@ func (r *Registry) IssueKey(ctx context.Context, by Actor, account, label string
 		if err := apiKeys.Put(tx, k); err != nil {
 			return err
 		}
-		if _, err := r.appendEvent(tx, by, Event{Kind: KeyIssued, Object: k.ID, Detail: map[string]any{"account": a.ID, "expires": k.Expires}}); err != nil {
+		if _, err := r.appendEvent(tx, by, Event{Kind: KeyIssued, Object: k.ID, Detail: map[string]any{"account": a.ID, "expires": k.Expires, "hash_sha256": digestOf(k.Hash)}}); err != nil {
 			return err
 		}
 		out = k

@@ -105,7 +105,7 @@ func (r *Registry) FileAppeal(ctx context.Context, session string, in Objection)
 				return err
 			}
 		}
-		if err := r.putSession(tx, Actor{}, s, AppealFiled, map[string]any{"appeal": a.ID, "row": a.Row}); err != nil {
+		if err := r.putSession(tx, Actor{}, s, AppealFiled, map[string]any{"appeal": a.ID, "row": a.Row, "generation": a.Generation}); err != nil {
 			return err
 		}
 		out = a

@@ -224,7 +224,7 @@ func (r *Registry) ApplyForBlanks(ctx context.Context, by Actor, institution str
 
 func (r *Registry) putBlankApplication(tx kv.Tx, by Actor, a blanks.Application) (blanks.Application, error) {
 	index, err := r.appendEvent(tx, by, Event{Kind: BlanksApplication, Object: a.ID, Institution: a.Institution,
-		Detail: map[string]any{"state": a.State, "quantity": a.Quantity, "granted": a.Granted, "ranges": rangeTexts(a.Ranges), "rules": a.Rules}})
+		Detail: map[string]any{"state": a.State, "quantity": a.Quantity, "granted": a.Granted, "ranges": rangeTexts(a.Ranges), "rules": a.Rules, "record_sha256": recordDigest(a)}})
 	if err != nil {
 		return a, err
 	}

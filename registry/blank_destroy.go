@@ -88,7 +88,7 @@ func checkRanges(name string, ranges []blanks.Range) error {
 
 func (r *Registry) putDestruction(tx kv.Tx, by Actor, d blanks.Destruction) (_ blanks.Destruction, err error) {
 	if d.LogIndex, err = r.appendEvent(tx, by, Event{Kind: BlanksDestruction, Object: d.ID, Institution: d.Institution, Detail: map[string]any{
-		"state": d.State, "ranges": rangeTexts(d.Ranges), "document": d.Document, "method": d.Method}}); err != nil {
+		"state": d.State, "ranges": rangeTexts(d.Ranges), "document": d.Document, "method": d.Method, "record_sha256": recordDigest(d)}}); err != nil {
 		return d, err
 	}
 	return d, destructions.Put(tx, d)
@@ -215,7 +215,7 @@ func (r *Registry) CountBlanks(ctx context.Context, by Actor, institution string
 			return err
 		}
 		if one.LogIndex, err = r.appendEvent(tx, by, Event{Kind: BlanksCounted, Object: id, Institution: inst.ID, Detail: map[string]any{
-			"counted": one.Quantity, "ledger": one.Ledger, "missing": rangeTexts(one.Missing), "surplus": rangeTexts(one.Surplus), "note": note}}); err != nil {
+			"counted": one.Quantity, "ledger": one.Ledger, "missing": rangeTexts(one.Missing), "surplus": rangeTexts(one.Surplus), "note": note, "record_sha256": recordDigest(one)}}); err != nil {
 			return err
 		}
 		stock, err := stockOf(tx, inst.ID)

@@ -83,7 +83,7 @@ func (r *Registry) takeStep(tx kv.Tx, by Actor, c cases.Case, in cases.Step, ran
 	}
 	// The texts stay out of the log: they may name people.
 	in.Text = ""
-	ev := Event{Kind: CaseAdvanced, Object: c.ID, Detail: map[string]any{"step": in, "state": c.State}}
+	ev := Event{Kind: CaseAdvanced, Object: c.ID, Detail: map[string]any{"step": in, "state": c.State, "days": caseDays(c)}}
 	if c.Disclosed() {
 		ev.Institution = c.Subject.Institution()
 	}

@@ -49,6 +49,8 @@ import (
 //     while it held money or a reservation has one entry about it in its payer's feed
 //  16. no counter is behind what it has given, or ahead of the records that it counts;
 //     draws find every session by its exam date
+//  17. what the audit log says of a record is what the record says: each was made by
+//     an event, and no member that events say was changed without one
 func (r *Registry) Check(ctx context.Context, by Actor, opt *CheckOptions) (CheckReport, error) {
 	if err := may(by, CheckRegister, Object{Region: r.cfg.Region}); err != nil {
 		return CheckReport{}, err
@@ -78,7 +80,7 @@ var checkParts = []checkPart{
 	{"indexes", (*check).indexes}, {"certificates", (*check).certificates}, {"status lists", (*check).strayBits}, {"published status lists", (*check).statusLists},
 	{"sealed blocks", (*check).sealed}, {"sealed records", (*check).sealedRecords}, {"claims", (*check).claims}, {"totals of claims", (*check).claimTotals}, {"files of claims", (*check).claimBatches}, {"merges and collisions", (*check).merges}, {"cases", (*check).cases}, {"audit log", (*check).log}, {"credit", (*check).credit},
 	{"statistics", (*check).statistics}, {"national query", (*check).national}, {"blank certificates", (*check).blanks}, {"reliance", (*check).reliance}, {"webhooks", (*check).webhooks},
-	{"counters", (*check).counters}, {"exam dates", (*check).examDays},
+	{"counters", (*check).counters}, {"exam dates", (*check).examDays}, {"records and their events", (*check).events},
 }
 
 // indexed is a kv.Records, whatever its values are.
@@ -132,7 +134,7 @@ func (c *check) certificates() error {
 }
 
 func (c *check) certificate(cert Certificate, vs []Version) error {
-	if len(cert.Changes) > 0 && statusAfter(cert.Changes) != cert.Status {
+	if statusAfter(cert.Changes) != cert.Status {
 		c.problem("certificate %s is %s, its changes lead to %s", cert.Number, cert.Status, statusAfter(cert.Changes))
 	}
 	if err := c.massKinds(cert); err != nil {
@@ -228,6 +230,9 @@ func (c *check) versions(cert Certificate, vs []Version) error {
 	if len(vs) != cert.Versions {
 		c.problem("certificate %s says it has %d versions and has %d", cert.Number, cert.Versions, len(vs))
 	}
+	if n := len(vs); n > 0 && vs[n-1].LogIndex != cert.LogIndex {
+		c.problem("certificate %s names another entry of the audit log than its newest version", cert.Number)
+	}
 	if err := c.papers(cert, vs); err != nil {
 		return err
 	}
@@ -321,12 +326,15 @@ func (c *check) lawful(cert Certificate, vs []Version) error {
 		c.problem("certificate %s has no batch", cert.Number)
 		return nil
 	}
-	if b.State != BatchPublished {
-		return nil // not public; it may not be whole
-	}
 	s, ok, err := sessions.Get(c.rd, kv.Key(cert.Session))
 	if err != nil {
 		return err
+	}
+	if ok && !cert.isOf(s, b) {
+		c.problem("certificate %s says another institution, filing, region, occupation, trade, level, mode or day than its batch and session %s", cert.Number, s.ID)
+	}
+	if b.State != BatchPublished {
+		return nil // not public; it may not be whole
 	}
 	if !ok || s.Results == nil || s.Publicity == nil || s.Batch != b.ID && !slices.Contains(s.Earlier, b.ID) || b.Published == nil {
 		c.problem("certificate %s: its session %s was not planned, held, publicised and issued", cert.Number, cert.Session)
@@ -354,6 +362,13 @@ func (c *check) lawful(cert Certificate, vs []Version) error {
 	return c.entitled(cert, s, *b.Published)
 }
 
+// isOf reports whether a certificate says what it has from its session and batch.
+func (c Certificate) isOf(s Session, b Batch) bool {
+	return c.Kind == standards.LevelCertificate && c.Institution == s.Institution && c.Institution == b.Institution && c.InstitutionName == b.InstitutionName &&
+		c.Filing == s.Filing && c.Region == s.Region && c.Session == b.Session && c.Occupation == s.Occupation && c.Trade == s.Trade && c.Level == s.Level &&
+		c.Issued == b.Issued && c.Mode == s.mode()
+}
+
 // earned: the scores pass, kept parts are those of an earlier session, and who
 // had to be on the roster was.
 func (c *check) earned(cert Certificate, s Session, candidate Candidate) error {
@@ -364,6 +379,9 @@ func (c *check) earned(cert Certificate, s Session, candidate Candidate) error {
 	}
 	if err != nil {
 		return err
+	}
+	if cert.Group != candidate.Group {
+		c.problem("certificate %s says another group of people than row %d of session %s", cert.Number, cert.Row, s.ID)
 	}
 	if cert.Mode != s.mode() {
 		c.problem("certificate %s says mode %s, its session %s", cert.Number, cert.Mode, s.mode())

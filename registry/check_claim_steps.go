@@ -1,6 +1,8 @@
 package registry
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"reflect"
 	"slices"
@@ -15,6 +17,9 @@ import (
 // beside the steps agrees with them.
 func (p replay) steps() {
 	c := p.claim
+	if len(c.Steps) == 0 && c.Imported == nil && !c.Since.IsZero() && !c.Since.Equal(c.Reserved) {
+		p.problem("has no steps and is in its state since another time than its reservation")
+	}
 	if c.State == StateRefused {
 		if len(c.Steps) > 0 {
 			p.problem("was refused and has steps")
@@ -145,7 +150,7 @@ func (p replay) stepsLogged() error {
 func (r *Registry) checkPayouts(rd kv.Reader, report func(string)) error {
 	return eachRecord(rd, payouts, func(p Payout) error {
 		got := Payout{Outcomes: map[LineOutcome]int{}}
-		lines := 0
+		lines, content := 0, sha256.New()
 		for page := 0; page*payoutPage < p.Lines; page++ {
 			rows, ok, err := payoutPages.Get(rd, kv.Key(p.ID, uint64(page)))
 			if err != nil {
@@ -156,6 +161,7 @@ func (r *Registry) checkPayouts(rd kv.Reader, report func(string)) error {
 			}
 			lines += len(rows.Lines)
 			for _, l := range rows.Lines {
+				addLine(content, l)
 				if l.Answer != nil {
 					got = got.count(l.Amount, *l.Answer)
 				}
@@ -163,6 +169,10 @@ func (r *Registry) checkPayouts(rd kv.Reader, report func(string)) error {
 			if err := r.checkPayoutLines(rd, p, rows.Lines, report); err != nil {
 				return err
 			}
+		}
+		content.Write([]byte("]"))
+		if lines == p.Lines && !bytes.Equal(content.Sum(nil), p.SHA256) {
+			report("payout " + p.ID + " has other lines than were sent")
 		}
 		if lines != p.Lines || got.Done != p.Done || got.Paid != p.Paid || !reflect.DeepEqual(got.Outcomes, copied(p.Outcomes)) || (p.State == PayoutDone) != (p.Done == p.Lines) {
 			report("payout " + p.ID + " counts other lines than it has")
@@ -179,7 +189,7 @@ func (r *Registry) checkPayoutLines(rd kv.Reader, p Payout, lines []PayoutEntry,
 			return nil
 		}
 		c, ok, err := claims.Lookup(rd, indexClaimsByID, kv.Key(l.Answer.Claim))
-		wrong[i] = !ok || len(c.Steps) < l.Answer.Step || c.Steps[l.Answer.Step-1].Payout != p.ID || c.Steps[l.Answer.Step-1].Line != l.N || c.Payer != p.Payer
+		wrong[i] = !ok || len(c.Steps) < l.Answer.Step || c.Steps[l.Answer.Step-1].Payout != p.ID || c.Steps[l.Answer.Step-1].Line != l.N || c.Steps[l.Answer.Step-1].State != l.Answer.State || c.Payer != p.Payer
 		return err
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 
 	"bajigong/internal/kv"
@@ -201,6 +202,12 @@ func (p replay) decision(law policy.Policy, basis claimBasis) {
 	}
 	if d := basis.Decision; d.Outcome != c.Outcome || d.Amount != c.Amount || d.Digest != c.PolicyDigest {
 		p.problem("differs from its sealed decision")
+	} else if basis.Received != "" && c.Received != "" && basis.Received != c.Received || d.Scarce != c.Scarce || d.PayTo != c.PayTo || d.AdvanceMost != c.Advance || basis.Asked.Number != "" && c.Issued != "" && basis.Asked.Issued != c.Issued {
+		p.problem("says other days, another payee or another advance than it was decided on")
+	} else if c.Channel != basis.Channel && basis.Channel != "" || basis.Subject.Kind != "" && !reflect.DeepEqual(c.Subject, basis.paidSubject()) {
+		p.problem("says another channel or subject than it was decided on")
+	} else if a := basis.Asked; c.Fund != law.Fund || a.Number != "" && a.Number == c.Certificate && (a.Occupation != c.Occupation || a.Edition != c.Edition || a.Trade != c.Trade || a.Level != c.Level) {
+		p.problem("says another fund, occupation or level than it was decided on")
 	} else if !sameDecision(d, got) {
 		p.problem("was answered with other words than deciding it anew gives")
 	}
@@ -276,4 +283,13 @@ func (c Certificate) statusBefore(index uint64) CertificateStatus {
 		n++
 	}
 	return statusAfter(c.Changes[:n])
+}
+
+// paidSubject is what a claim keeps of the subject it was decided on.
+func (b claimBasis) paidSubject() policy.Subject {
+	s := b.Subject
+	if s.Units == 0 {
+		s.Units = b.Decision.Units
+	}
+	return s
 }

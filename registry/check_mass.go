@@ -34,6 +34,8 @@ func (c *check) massKinds(cert Certificate) error {
 			c.problem("certificate %s says that it was changed by mass change %s, which is not there", cert.Number, change.Mass)
 		case change.Kind != ChangeUndo && change.Kind != m.Kind:
 			c.problem("mass change %s is to %s, and certificate %s says that it did %s", m.ID, m.Kind, cert.Number, change.Kind)
+		case change.By != m.decidedBy(change.Kind):
+			c.problem("certificate %s says that mass change %s of it was decided by another account than decided it", cert.Number, m.ID)
 		}
 	}
 	return nil
@@ -52,6 +54,9 @@ func (c *check) massChanges(s *agreement) error {
 		kept(m)
 		if m.ApprovedBy != "" && m.ApprovedBy == m.By {
 			c.problem("mass change %s was approved by the account that proposed it", m.ID)
+		}
+		if m.State == MassUndone && (m.Undo == nil || m.Undo.Total != m.Changed || m.Undo.Restored+m.Undo.Kept != m.Changed) {
+			c.problem("mass change %s is undone, and gave back or kept other than the %d certificates that it changed", m.ID, m.Changed)
 		}
 		if m.State == MassDone && m.Lifts == "" && m.Done != m.Total {
 			c.problem("mass change %s is done with %d of %d certificates", m.ID, m.Done, m.Total)
@@ -74,4 +79,15 @@ func (c *check) massChanges(s *agreement) error {
 	return c.settle(s, again, func(id string, want, have []int64) {
 		c.problem("mass change %s says it changed %d certificates and gave back %d; %d and %d say so", id, have[0], have[1], want[0], want[1])
 	})
+}
+
+// decidedBy is the account by whose decision certificates were changed, or given back.
+func (m MassChange) decidedBy(kind ChangeKind) string {
+	if kind == ChangeUndo {
+		if m.Undo == nil {
+			return ""
+		}
+		return m.Undo.By
+	}
+	return m.ApprovedBy
 }

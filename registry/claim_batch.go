@@ -517,6 +517,7 @@ type claimBatchEnded struct {
 	TreeFrom uint64             `json:"tree_from"`
 	TreeSize uint64             `json:"tree_size"`
 	Results  string             `json:"results_sha256"`
+	Record   string             `json:"record_sha256,omitempty"` // see recordDigest
 }
 
 // end signs the decision over the file, outside the writer, and ends the run. A
@@ -551,7 +552,7 @@ func (j *ClaimBatchJob) end(ctx context.Context) error {
 		at := tx.Now()
 		b.Ended, b.Results, b.Decision = &at, results, text
 		if b.LogIndex, err = j.r.appendEvent(tx, j.by, Event{Kind: ClaimsChecked, Object: b.ID, Payer: b.Payer, Detail: claimBatchEnded{
-			Rows: b.Rows, Counts: b.ClaimBatchCounts, Policies: b.Policies, TreeFrom: b.TreeFrom, TreeSize: b.TreeSize, Results: results}}); err != nil {
+			Rows: b.Rows, Counts: b.ClaimBatchCounts, Policies: b.Policies, TreeFrom: b.TreeFrom, TreeSize: b.TreeSize, Results: results, Record: recordDigest(b)}}); err != nil {
 			return err
 		}
 		run = b

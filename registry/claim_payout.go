@@ -252,7 +252,7 @@ func (r *Registry) putPayout(tx kv.Tx, by Actor, p Payout, lines []PayoutLine) (
 	}
 	var err error
 	p.LogIndex, err = r.appendEvent(tx, by, Event{Kind: PayoutReceived, Object: p.ID, Payer: p.Payer,
-		Detail: map[string]any{"reference": p.Reference, "lines": p.Lines, "sha256": hex.EncodeToString(p.SHA256)}})
+		Detail: map[string]any{"reference": p.Reference, "region": p.Region, "lines": p.Lines, "sha256": hex.EncodeToString(p.SHA256)}})
 	if err != nil {
 		return p, err
 	}

@@ -205,12 +205,9 @@ func anyStands(all []Claim, now time.Time) bool {
 // not its certificate.
 func (c Claim) ofSubject(d decided) Claim {
 	c.Channel = d.basis.Channel
-	s := d.basis.Subject
+	s := d.basis.paidSubject()
 	if s.Kind == "" {
 		return c
-	}
-	if s.Units == 0 {
-		s.Units = d.basis.Decision.Units
 	}
 	c.Subject = s
 	if !d.bare {

@@ -263,6 +263,13 @@ type collisionOpened struct {
 	Claim   string          `json:"claim"`
 	Against int             `json:"against"`
 	Rules   []string        `json:"rules"`
+	Record  string          `json:"record_sha256,omitempty"` // see recordDigest
+}
+
+// collisionStepped is the detail of the event of a step.
+type collisionStepped struct {
+	CollisionStep
+	Record string `json:"record_sha256,omitempty"` // see recordDigest
 }
 
 func (r *Registry) openCollision(tx kv.Tx, by Actor, c Collision, newer Claim, against []Claim) (opened bool, err error) {
@@ -284,7 +291,7 @@ func (r *Registry) openCollision(tx kv.Tx, by Actor, c Collision, newer Claim, a
 	}
 	c.State, c.Opened, c.Steps = CollisionOpen, tx.Now(), []CollisionStep{}
 	if c.LogIndex, err = r.appendEvent(tx, by, Event{Kind: CollisionWasOpened, Object: c.ID, Payer: newer.Payer,
-		Detail: collisionOpened{Source: c.Source, Merge: c.Merge, Claim: newer.ID, Against: len(against), Rules: ruleIDs(c.Rules)}}); err != nil {
+		Detail: collisionOpened{Source: c.Source, Merge: c.Merge, Claim: newer.ID, Against: len(against), Rules: ruleIDs(c.Rules), Record: recordDigest(c)}}); err != nil {
 		return false, err
 	}
 	if err := collisions.Put(tx, c); err != nil {
@@ -632,7 +639,7 @@ func (r *Registry) stepCollision(ctx context.Context, by Actor, id string, makes
 func (r *Registry) putCollision(tx kv.Tx, by Actor, c Collision) (Collision, error) {
 	c.Steps = slices.Clone(c.Steps)
 	s := &c.Steps[len(c.Steps)-1]
-	ev := Event{Kind: CollisionStepped, Object: c.ID, Detail: *s}
+	ev := Event{Kind: CollisionStepped, Object: c.ID, Detail: collisionStepped{*s, recordDigest(c)}}
 	if s.To == CollisionToRecover {
 		claim, ok, err := claims.Lookup(tx, indexClaimsByID, kv.Key(s.Claim))
 		if err != nil || !ok {

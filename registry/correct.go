@@ -55,7 +55,7 @@ func (r *Registry) ProposeCorrection(ctx context.Context, by Actor, number strin
 			return err
 		}
 		out, err = r.putCorrection(tx, by, one, CorrectionProposed, map[string]any{"correction": id, "state": one.State, "fields": one.Fields,
-			"proofs": one.Proofs, "basis": one.Basis, "reason": one.Reason, "rules": one.Rules})
+			"proofs": one.Proofs, "basis": one.Basis, "reason": one.Reason, "rules": one.Rules, "region": one.Region, "second_person": one.SecondPerson})
 		if err != nil {
 			return err
 		}
@@ -141,7 +141,8 @@ func (r *Registry) sealCorrection(tx kv.Tx, id string, d correctedData, photo []
 
 // putCorrection logs and stores the newest step of a correction. What it would
 // change is erased with its end.
-func (r *Registry) putCorrection(tx kv.Tx, by Actor, c CorrectionRequest, kind EventKind, detail any) (CorrectionRequest, error) {
+func (r *Registry) putCorrection(tx kv.Tx, by Actor, c CorrectionRequest, kind EventKind, detail map[string]any) (CorrectionRequest, error) {
+	detail["record_sha256"] = recordDigest(c)
 	var err error
 	if c.LogIndex, err = r.appendEvent(tx, by, Event{Kind: kind, Object: c.Number, Institution: c.Institution, Detail: detail}); err != nil {
 		return c, err

@@ -48,7 +48,7 @@ func (r *Registry) ProposeMassChange(ctx context.Context, by Actor, in NewMassCh
 		}
 		one := m
 		one.State, one.By, one.Proposed, one.UndoHours = MassProposed, by.Account, tx.Now(), rules.Mass.UndoHours
-		if out, err = r.putMass(tx, by, one, MassProposedEvent, map[string]any{"kind": one.Kind, "scope": one.Scope, "lifts": one.Lifts,
+		if out, err = r.putMass(tx, by, one, MassProposedEvent, map[string]any{"region": one.Region, "kind": one.Kind, "scope": one.Scope, "lifts": one.Lifts,
 			"document": one.Document, "reason": one.Reason, "rules": rules.ID, "undo_hours": one.UndoHours, "preview": one.Preview.logged()}); err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func (r *Registry) ProposeMassChange(ctx context.Context, by Actor, in NewMassCh
 // logged is a preview as the audit log has it: without the payers, since the
 // institution may read the event.
 func (p MassPreview) logged() map[string]any {
-	return map[string]any{"as_of": p.AsOf, "certificates": p.Certificates, "by_status": p.ByStatus, "affected": p.Affected, "hash": p.Hash}
+	return map[string]any{"as_of": p.AsOf, "certificates": p.Certificates, "by_status": p.ByStatus, "affected": p.Affected, "hash": p.Hash, "money_sha256": jsonDigest(map[string]any{"claims": p.Claims, "payers": p.Payers, "elsewhere": p.Elsewhere})}
 }
 
 func noCorrectionRules(region string) error {

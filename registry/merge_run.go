@@ -71,6 +71,8 @@ type mergeEvent struct {
 	Loser    PersonID    `json:"loser"`
 	Why      MergeReason `json:"why"`
 	Evidence string      `json:"evidence"`
+
+	Kinds []standards.DocumentKind `json:"kinds,omitempty"` // of both documents
 }
 
 // ProposeMerge proposes that the holders of two documents are one person. Nothing
@@ -378,7 +380,7 @@ func (r *Registry) logMerge(tx kv.Tx, by Actor, m Merge) (Merge, error) {
 	m.Steps = slices.Clone(m.Steps)
 	s := &m.Steps[len(m.Steps)-1]
 	index, err := r.appendEvent(tx, by, Event{Kind: PersonsMergeStepped, Object: m.ID,
-		Detail: mergeEvent{MergeStep: *s, Survivor: m.Survivor, Loser: m.Loser, Why: m.Reason, Evidence: m.Evidence}})
+		Detail: mergeEvent{MergeStep: *s, Survivor: m.Survivor, Loser: m.Loser, Why: m.Reason, Evidence: m.Evidence, Kinds: m.Kinds}})
 	s.LogIndex, m.LogIndex = index, index
 	return m, err
 }

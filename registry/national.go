@@ -277,6 +277,7 @@ func nationalFor(rd kv.Reader, by Actor, do Action, id string) (NationalUpload, 
 }
 
 func (r *Registry) putNational(tx kv.Tx, by Actor, u NationalUpload, kind EventKind, detail map[string]any) (NationalUpload, error) {
+	detail["record_sha256"] = recordDigest(u)
 	var err error
 	if u.LogIndex, err = r.appendEvent(tx, by, Event{Kind: kind, Object: u.ID, Institution: u.Institution, Detail: detail}); err != nil {
 		return u, err

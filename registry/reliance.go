@@ -673,10 +673,14 @@ func (c *check) relianceFeeds() error {
 				return nil
 			}
 			claim, ok, err := claims.Lookup(c.rd, indexClaimsByID, kv.Key(e.Claim))
-			if err == nil && (!ok || claim.Payer != e.Payer || claim.LogIndex >= e.LogIndex) {
-				c.problem("entry %d of the feed of payer %s is about claim %s, which is not that payer's or is younger", e.Seq, e.Payer, e.Claim)
+			if err != nil {
+				return err
 			}
-			return err
+			if !ok || claim.Payer != e.Payer || claim.LogIndex >= e.LogIndex {
+				c.problem("entry %d of the feed of payer %s is about claim %s, which is not that payer's or is younger", e.Seq, e.Payer, e.Claim)
+				return nil
+			}
+			return c.reliedOn(e, claim)
 		})
 	})
 	if err != nil {

@@ -3,7 +3,9 @@ package registry
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
+	"hash"
 	"io"
 	"slices"
 	"strings"
@@ -457,7 +459,7 @@ func (r *Registry) storeResults(ctx context.Context, by Actor, seen Session, row
 		return seen, err
 	}
 	passed, supplied := 0, 0
-	figures := r.figuresOf(seen, rows)
+	figures, content := r.figuresOf(seen, rows), sha256.New()
 	for start := 0; start < len(rows); start += bulkPage {
 		page := rows[start:min(start+bulkPage, len(rows))]
 		for i := range page {
@@ -469,7 +471,7 @@ func (r *Registry) storeResults(ctx context.Context, by Actor, seen Session, row
 				supplied++
 			}
 		}
-		if err := r.storePage(ctx, page); err != nil {
+		if err := r.storePage(ctx, page, content); err != nil {
 			return seen, err
 		}
 		if progress != nil {
@@ -493,7 +495,7 @@ func (r *Registry) storeResults(ctx context.Context, by Actor, seen Session, row
 			return fail.New(fail.Conflict, "results_replaced", "another upload for session %s came first", s.ID).In("批次 %s 已有更新的成绩，请核对后重传", s.ID)
 		}
 		s.State, s.Publicity = SessionResults, nil
-		s.Results = &Results{Generation: generation, Rows: len(rows), Passed: passed, Supplied: supplied, File: print, At: tx.Now(), By: by.Account, Figures: figures}
+		s.Results = &Results{Generation: generation, Rows: len(rows), Passed: passed, Supplied: supplied, File: print, At: tx.Now(), By: by.Account, Figures: figures, Content: content.Sum(nil)}
 		if err := sessions.Put(tx, s); err != nil {
 			return err
 		}
@@ -527,7 +529,8 @@ func (r *Registry) nextGeneration(ctx context.Context, s Session) (int, error) {
 	return int(out), err
 }
 
-func (r *Registry) storePage(ctx context.Context, page []resultRow) error {
+// storePage stores rows and adds them to the digest of all.
+func (r *Registry) storePage(ctx context.Context, page []resultRow, content hash.Hash) error {
 	blocks := make([][]byte, len(page))
 	documents := make([]standards.Document, len(page))
 	for i, row := range page {
@@ -541,12 +544,13 @@ func (r *Registry) storePage(ctx context.Context, page []resultRow) error {
 	for i := range fresh {
 		fresh[i] = r.rand.person()
 	}
-	return r.db.Bulk(ctx, func(tx kv.Tx) error {
+	var list []Candidate
+	err := r.db.Bulk(ctx, func(tx kv.Tx) error {
+		list = make([]Candidate, len(page))
 		people, err := r.peopleFor(tx, documents, fresh)
 		if err != nil {
 			return err
 		}
-		list := make([]Candidate, len(page))
 		for i, row := range page {
 			list[i] = row.candidate
 			list[i].Person = people[i]
@@ -554,6 +558,10 @@ func (r *Registry) storePage(ctx context.Context, page []resultRow) error {
 		}
 		return candidates.PutMany(tx, list)
 	})
+	for i := 0; err == nil && i < len(list); i++ {
+		err = list[i].digest(content)
+	}
+	return err
 }
 
 // clearResults deletes the rows of generations that do not count.

@@ -24,6 +24,8 @@ type Roster struct {
 	Generation int       `json:"generation"`
 	Entries    int       `json:"entries"`
 	At         time.Time `json:"at"`
+	// Content is the SHA-256 of the entries as they were stored; none before there was one.
+	Content []byte `json:"content,omitempty"`
 }
 
 // Entry is one candidate on the roster of a session 报名. Name, document and
@@ -490,18 +492,20 @@ func (r *Registry) storeRoster(ctx context.Context, by Actor, seen Session, list
 	if err != nil {
 		return seen, err
 	}
+	stored := make([]Entry, 0, len(list))
 	for start := 0; start < len(list); start += bulkPage {
 		page := list[start:min(start+bulkPage, len(list))]
+		var entries []Entry
 		documents, fresh := make([]standards.Document, len(page)), make([]PersonID, len(page))
 		for i := range page {
 			documents[i], fresh[i] = page[i].evidence.Paper.Document, r.rand.person()
 		}
 		err := r.db.Bulk(ctx, func(tx kv.Tx) error {
+			entries = make([]Entry, len(page))
 			people, err := r.peopleFor(tx, documents, fresh)
 			if err != nil {
 				return err
 			}
-			entries := make([]Entry, len(page))
 			for i := range page {
 				e := page[i].entry
 				e.Person, e.Generation, e.Entered = people[i], generation, tx.Now()
@@ -515,6 +519,11 @@ func (r *Registry) storeRoster(ctx context.Context, by Actor, seen Session, list
 		if err != nil {
 			return seen, err
 		}
+		stored = append(stored, entries...)
+	}
+	content, err := rosterDigest(stored)
+	if err != nil {
+		return seen, err
 	}
 	s, err := r.onSession(ctx, by, RunSessions, seen.ID, "enter roster", func(tx kv.Tx, s Session) (Session, error) {
 		if err := s.TakeRoster(standards.DateOf(tx.Now())); err != nil {
@@ -527,7 +536,7 @@ func (r *Registry) storeRoster(ctx context.Context, by Actor, seen Session, list
 		if int(newest) != generation+1 {
 			return s, fail.New(fail.Conflict, "roster_replaced", "another roster for session %s was begun meanwhile", s.ID).In("批次 %s 的名单正由他人录入，请核对后重试", s.ID)
 		}
-		s.Roster = &Roster{Generation: generation, Entries: len(list), At: tx.Now()}
+		s.Roster = &Roster{Generation: generation, Entries: len(list), At: tx.Now(), Content: content}
 		return s, r.putSession(tx, by, s, RosterEntered, s.Roster)
 	})
 	if err != nil {

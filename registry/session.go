@@ -103,6 +103,9 @@ type Results struct {
 	Returned string `json:"returned,omitempty"`
 	// Figures are what the signs need of the file; none before there were signs.
 	Figures *signs.Figures `json:"figures,omitempty"`
+	// Content is the SHA-256 of the rows as they were stored, without what appeals and
+	// issue change in them; none before there was one.
+	Content []byte `json:"content,omitempty"`
 }
 
 // SignOff is who stood for something, and when.

@@ -59,7 +59,7 @@ func (r *Registry) SignIn(ctx context.Context, apiKey string) (SignIn, string, e
 		if err := signIns.Put(tx, s); err != nil {
 			return err
 		}
-		if _, err := r.appendEvent(tx, by, Event{Kind: SignedIn, Object: s.ID, Detail: map[string]any{"account": s.Account}}); err != nil {
+		if _, err := r.appendEvent(tx, by, Event{Kind: SignedIn, Object: s.ID, Detail: map[string]any{"account": s.Account, "hash_sha256": digestOf(s.Hash)}}); err != nil {
 			return err
 		}
 		out = s

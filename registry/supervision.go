@@ -68,7 +68,7 @@ func (r *Registry) FileSupervisionReport(ctx context.Context, by Actor, session 
 			return err
 		}
 		if _, err := r.appendEvent(tx, by, Event{Kind: SupervisionFiled, Object: report.ID, Institution: s.Institution,
-			Detail: map[string]any{"session": s.ID, "side": report.Side, "supervisor": report.Supervisor, "overall": report.Overall, "findings": report.Findings, "rules": report.Rules}}); err != nil {
+			Detail: map[string]any{"session": s.ID, "side": report.Side, "supervisor": report.Supervisor, "overall": report.Overall, "findings": report.Findings, "rules": report.Rules, "items": answersLogged(report.Items)}}); err != nil {
 			return err
 		}
 		if err := r.afterSupervision(tx, by, s, report); err != nil {

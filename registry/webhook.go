@@ -137,7 +137,7 @@ func (r *Registry) AddWebhook(ctx context.Context, by Actor, in NewWebhook) (New
 		if err := r.vault.seal(tx, sealedWebhook(id), []sealedSecret{{1, secret}}); err != nil {
 			return err
 		}
-		if w, err = r.putWebhook(tx, by, w, WebhookAdded, nil); err != nil {
+		if w, err = r.putWebhook(tx, by, w, WebhookAdded, map[string]any{"url_sha256": digestOf([]byte(w.URL)), "region": w.Region}); err != nil {
 			return err
 		}
 		out = NewWebhookSecret{w, webhooks.FormatSecret(secret)}

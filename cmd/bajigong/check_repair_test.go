@@ -61,6 +61,11 @@ func (d *damaged) engine() kv.Engine {
 // with opens the register, over a wrapped engine.
 func (d *damaged) with(wrap func(kv.Engine) kv.Engine, fn func(reg *registry.Registry)) {
 	d.t.Helper()
+	d.withStore(wrap, func(_ *kv.DB, reg *registry.Registry) { fn(reg) })
+}
+
+func (d *damaged) withStore(wrap func(kv.Engine) kv.Engine, fn func(db *kv.DB, reg *registry.Registry)) {
+	d.t.Helper()
 	c, err := loadConfig(d.data.config())
 	if err != nil {
 		d.t.Fatal(err)
@@ -82,7 +87,7 @@ func (d *damaged) with(wrap func(kv.Engine) kv.Engine, fn func(reg *registry.Reg
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	fn(reg)
+	fn(db, reg)
 }
 
 // open opens the register for many checks.

@@ -60,8 +60,8 @@ type ReviewStep struct {
 	Case   string       `json:"case,omitempty"`
 }
 
-// maxFindings bounds the findings that a review keeps: the first and the newest.
-const maxFindings = 20
+// MaxFindings bounds the findings that a review keeps: the first and the newest.
+const MaxFindings = 20
 
 // Review is what signs of one kind on one institution in one window have opened.
 type Review struct {
@@ -89,7 +89,7 @@ func OpenReview(id, institution, region string, n int, first Sign, now time.Time
 // Add adds a finding to a review that has not ended.
 func (v Review) Add(s Sign, now time.Time) Review {
 	v.Findings = append(slices.Clip(v.Findings), s)
-	if len(v.Findings) > maxFindings {
+	if len(v.Findings) > MaxFindings {
 		v.Findings = slices.Delete(slices.Clone(v.Findings), 1, 2)
 	}
 	v.Count++

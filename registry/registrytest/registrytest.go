@@ -10,6 +10,9 @@
 // With BAJIGONG_TEST_REPAIR in the environment, everything that follows from the
 // records is deleted when the test has ended, and must come back ([Env.MustRepair]).
 //
+// With BAJIGONG_TEST_CHANGES in the environment, every member of the records is
+// changed when the test has ended, and a check must see it ([Env.MustSeeChanges]).
+//
 // A test that chooses its engine ([Options].Engine) has that engine in any case.
 package registrytest
 
@@ -186,6 +189,9 @@ func New(t testing.TB, opts ...Options) *Env {
 			e.MustCheck()
 			if os.Getenv("BAJIGONG_TEST_REPAIR") != "" && !t.Failed() {
 				e.MustRepair()
+			}
+			if os.Getenv("BAJIGONG_TEST_CHANGES") != "" && !t.Failed() {
+				e.MustSeeChanges()
 			}
 		}
 		if err := e.DB.Close(); err != nil {
