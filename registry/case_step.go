@@ -83,6 +83,12 @@ func (r *Registry) takeStep(tx kv.Tx, by Actor, c cases.Case, in cases.Step, ran
 	}
 	// The texts stay out of the log: they may name people.
 	in.Text = ""
+	switch in.Kind { // the measures with the targets that they have by the case
+	case cases.Notify:
+		in.Measures = c.Notice.Measures
+	case cases.Decide:
+		in.Measures = c.Ruling.Measures
+	}
 	ev := Event{Kind: CaseAdvanced, Object: c.ID, Detail: map[string]any{"step": in, "state": c.State, "days": caseDays(c)}}
 	if c.Disclosed() {
 		ev.Institution = c.Subject.Institution()

@@ -775,10 +775,18 @@ func (s *saying) advanced() {
 	}
 }
 
-// words are those of a notice or of a ruling.
+// words are those of a notice or of a ruling. Earlier events have the measures as they
+// were sent: a measure that named no target has that of the case.
 func (r *recordSaid) words(member string, step map[string]any) {
-	for _, m := range []string{"document", "basis", "reason", "measures"} {
+	for _, m := range []string{"document", "basis", "reason"} {
 		r.is(member+"."+m, step[m])
+	}
+	measures, _ := step["measures"].([]any)
+	if !slices.ContainsFunc(measures, func(m any) bool {
+		one, _ := m.(map[string]any)
+		return one["target"] == nil
+	}) {
+		r.is(member+".measures", step["measures"])
 	}
 }
 

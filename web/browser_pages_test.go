@@ -412,7 +412,7 @@ func inBrowserUpdate(t *testing.T, c scannedCodes) {
 	c.again()
 	x.goTo("/verify")
 	x.prepared()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		if now := x.promised(shells); now != first && !strings.Contains(now, ",") {
 			break
 		} else if time.Now().After(deadline) {
