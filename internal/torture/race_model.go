@@ -96,7 +96,9 @@ type modelLife struct {
 	publicity standards.Date // last day of one that runs or has run
 	payments  []modelPayment // in force
 	back      policy.Fen
-	restores  *bool // what the recovery says
+	restores  *bool        // what the recovery says
+	arrived   map[int]bool // steps of payments that were taken for returned by mistake
+	again     policy.Fen   // of what was paid, twice because of that; until it is back
 }
 
 type modelPayment struct {
@@ -116,9 +118,17 @@ func (l modelLife) paid() (sum policy.Fen) {
 
 func (l modelLife) owed() policy.Fen {
 	if l.state.MustRecover() {
-		return l.paid() - l.back
+		return l.owing()
 	}
 	return 0
+}
+
+// owing is what a recovery asks for: what was paid twice, or else all.
+func (l modelLife) owing() policy.Fen {
+	if l.again > 0 {
+		return l.again - l.back
+	}
+	return l.paid() - l.back
 }
 
 // lockDays is how long a reservation stands by the embedded rules.

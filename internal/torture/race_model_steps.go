@@ -68,12 +68,15 @@ func givenUp(s policy.State) bool {
 // fold takes the claim's steps, as they stand after their corrections, one by one.
 func (c *modelClaim) fold() (modelLife, string) {
 	newest := map[int]registry.ClaimStep{}
+	l := modelLife{state: policy.Reserved, expires: c.expires, arrived: map[int]bool{}}
 	for _, s := range c.steps {
 		if s.Kind == registry.StepCorrected {
 			newest[s.Corrects] = s
+			if was := c.steps[s.Corrects-1]; s.Void && was.Kind == registry.StepReturned {
+				l.arrived[was.Of] = true
+			}
 		}
 	}
-	l := modelLife{state: policy.Reserved, expires: c.expires}
 	for _, s := range c.steps {
 		x, corrected := newest[s.N]
 		if s.Kind == registry.StepCorrected || corrected && x.Void {
@@ -127,7 +130,7 @@ func (l *modelLife) take(c *modelClaim, s registry.ClaimStep, state policy.State
 	case registry.StepPaid:
 		return l.takePaid(c, s, state)
 	case registry.StepReturned:
-		return l.takeReturned(s, state)
+		return l.takeReturned(c, s, state)
 	case registry.StepRecovery:
 		if l.restores = s.Restores; (state == policy.Confirmed || state == policy.PartPaid) && s.Restores != nil {
 			return policy.Recovering
@@ -142,7 +145,9 @@ func (l *modelLife) takePaid(c *modelClaim, s registry.ClaimStep, state policy.S
 	open := state == policy.Reserved || state == policy.Publicised || state == policy.Payable || state == policy.PartPaid
 	l.payments = append(slices.Clip(l.payments), modelPayment{step: s.N, amount: s.Amount, late: s.Late, at: momentOf(s.At), index: s.LogIndex})
 	switch {
-	case s.Amount <= 0 || l.paid() > c.amount:
+	case s.Amount <= 0:
+	case l.paid() > c.amount:
+		return l.takeTwice(c, state)
 	case s.TooLate && (givenUp(state) || state == policy.Duplicate):
 		return policy.Duplicate
 	case s.TooLate || s.Late != givenUp(state) || !s.Late && !open:
@@ -154,9 +159,29 @@ func (l *modelLife) takePaid(c *modelClaim, s registry.ClaimStep, state policy.S
 	return policy.None
 }
 
-func (l *modelLife) takeReturned(s registry.ClaimStep, state policy.State) policy.State {
+// takeTwice is of a payment beyond what was due. It can only be one that was made
+// because an earlier one was taken for returned and had arrived: what is too much has
+// to come back, and the right stays used by the rest.
+func (l *modelLife) takeTwice(c *modelClaim, state policy.State) policy.State {
+	var arrived policy.Fen
+	for _, p := range l.payments[:len(l.payments)-1] {
+		if l.arrived[p.step] {
+			arrived += p.amount
+		}
+	}
+	again := l.again > 0 && state == policy.Recovering
+	if l.again = l.paid() - c.amount; l.again > arrived || l.back > 0 || state != policy.Confirmed && state != policy.PartPaid && !again {
+		return policy.None
+	}
+	return policy.Recovering
+}
+
+func (l *modelLife) takeReturned(c *modelClaim, s registry.ClaimStep, state policy.State) policy.State {
 	i := slices.IndexFunc(l.payments, func(p modelPayment) bool { return s.Of != 0 && p.step == s.Of })
 	if i < 0 { // never reported as made, or that was corrected away
+		if slices.ContainsFunc(l.payments, func(p modelPayment) bool { return l.arrived[p.step] }) {
+			return state // tried while the one before was taken for returned
+		}
 		switch state {
 		case policy.Reserved, policy.Publicised, policy.Payable, policy.PartPaid:
 			return state
@@ -176,6 +201,11 @@ func (l *modelLife) takeReturned(s registry.ClaimStep, state policy.State) polic
 			return policy.Duplicate
 		}
 		return policy.Released
+	case policy.Recovering:
+		if l.again > 0 && l.paid() == c.amount { // it was the one too many
+			l.again = 0
+			return policy.Confirmed
+		}
 	}
 	return policy.None
 }
@@ -188,11 +218,15 @@ func (l *modelLife) takeRefunded(s registry.ClaimStep, state policy.State) polic
 	default:
 		return policy.None
 	}
-	if l.back += s.Amount; s.Amount <= 0 || l.back > l.paid() {
+	owed := l.owing()
+	switch l.back += s.Amount; {
+	case s.Amount <= 0 || s.Amount > owed:
 		return policy.None
-	}
-	if l.back < l.paid() {
+	case s.Amount < owed:
 		return policy.PartlyRefunded
+	case l.again > 0:
+		l.again = 0
+		return policy.Confirmed
 	}
 	return policy.Refunded
 }
