@@ -58,17 +58,17 @@ func (p replay) sums(l claimLife) {
 	}
 	open := l.recovery != nil && l.recovery.Closed.IsZero()
 	switch {
-	case paid != l.paid || l.paid > c.Amount+l.again || l.back > l.paid:
+	case paid != l.paid || l.net() > c.Amount+l.again || l.back > l.paid || l.settled > l.back:
 		p.problem("paid %s of %s yuan and got %s back: it does not add up", l.paid, c.Amount, l.back)
-	case l.state == policy.Confirmed && l.paid != c.Amount+l.again:
+	case l.state == policy.Confirmed && l.net() != c.Amount+l.again:
 		p.problem("is confirmed with %s of %s yuan paid", l.paid, c.Amount)
-	case (l.state == policy.PartPaid) && (l.paid == 0 || l.paid >= c.Amount):
+	case l.state == policy.PartPaid && (l.net() == 0 || l.net() >= c.Amount):
 		p.problem("is paid in part with %s of %s yuan", l.paid, c.Amount)
-	case l.state == policy.Refunded && l.back != l.paid, l.state != policy.Refunded && l.paid > 0 && l.back == l.paid:
+	case l.state == policy.Refunded && l.back != l.paid, l.state != policy.Refunded && l.net() > 0 && l.back == l.paid:
 		p.problem("is %s with %s of %s yuan back", l.state, l.back, l.paid)
 	case l.state.MustRecover() != open || open && l.recovery.Amount != map[bool]policy.Fen{false: l.paid, true: l.again}[l.recovery.Again]:
 		p.problem("is %s, and its recovery item is not what is owed", l.state)
-	case l.state.GivenUp() && l.paid != 0:
+	case l.state.GivenUp() && l.net() != 0:
 		p.problem("is %s with %s yuan paid", l.state, l.paid)
 	}
 }

@@ -73,7 +73,28 @@ func TestFalseReturnIsRecordedAfterTheSecondPayment(t *testing.T) {
 	if returned.State != policy.Confirmed || returned.InHands() != c.Amount || returned.Owed() != 0 {
 		t.Errorf("the bank returned the second one: %s, %s in hands, %s owed", returned.State, returned.InHands(), returned.Owed())
 	}
-	for name, x := range map[string]Claim{"twice": twice, "part": part, "whole": whole, "gone": gone, "returned": returned} {
+	// What was too much came back from the person, and then the bank returns the second
+	// payment after all: nothing of what was due is paid, and it is paid once more.
+	open := must(whole.Return(PaymentReturn{Payment: "P-2", Reason: "账户状态异常", On: standards.DateOf(day(19))}, payerActor, day(19)))
+	if open.State != policy.Payable || open.InHands() != 0 || open.Owed() != 0 {
+		t.Errorf("refunded and returned: %s, %s in hands, %s owed", open.State, open.InHands(), open.Owed())
+	}
+	if _, _, err := open.Return(PaymentReturn{Payment: "P-1", Reason: "账户状态异常", On: standards.DateOf(day(19))}, payerActor, day(19)); fail.CodeOf(err) != "return_refunded" {
+		t.Errorf("neither payment arrived, and one came back: %v", err)
+	}
+	third := must(open.Confirm(Payment{Reference: "P-3", PaidOn: standards.DateOf(day(20)), Amount: c.Amount}, nil, payerActor, day(20)))
+	if third.State != policy.Confirmed || third.InHands() != c.Amount || third.Owed() != 0 {
+		t.Errorf("paid a third time: %s, %s in hands, %s owed", third.State, third.InHands(), third.Owed())
+	}
+	if _, _, err := third.Confirm(Payment{Reference: "P-4", PaidOn: standards.DateOf(day(20)), Amount: c.Amount}, nil, payerActor, day(20)); fail.CodeOf(err) != "claim_move" {
+		t.Errorf("and a fourth: %v", err)
+	}
+	late := must(open.GiveUp("本人放弃", payerActor, day(20)))
+	late = must(late.Confirm(Payment{Reference: "P-5", PaidOn: standards.DateOf(day(20)), Amount: c.Amount}, []policy.Failure{{}}, payerActor, day(21)))
+	if late.State != policy.Duplicate || late.Owed() != c.Amount || late.InHands() != c.Amount {
+		t.Errorf("given up and paid late: %s, %s in hands, %s owed", late.State, late.InHands(), late.Owed())
+	}
+	for name, x := range map[string]Claim{"twice": twice, "part": part, "whole": whole, "gone": gone, "returned": returned, "open": open, "third": third, "late": late} {
 		for i, s := range x.Steps {
 			l, err := x.lifeAfter(x.Steps[:i+1])
 			if err != nil || l.state != s.State {

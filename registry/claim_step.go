@@ -97,12 +97,16 @@ type claimLife struct {
 	payments   []PaymentRecord // in force: not returned, oldest first
 	paid, back policy.Fen
 	unreturned map[int]ClaimStep // see takenBack
-	again      policy.Fen        // of paid: beyond what was due, see payAgain
+	again      policy.Fen        // of paid: beyond what was due and not yet back, see payAgain
+	settled    policy.Fen        // of paid and of back: what was beyond it and came back
 	release    *ReleaseRecord
 	withdrawal *ReleaseRecord
 	refund     *RefundRecord // once all is back
 	recovery   *RecoveryItem
 }
+
+// net is what was paid of what is due. What was paid twice and came back is neither.
+func (l claimLife) net() policy.Fen { return l.paid - l.settled }
 
 // steps are the steps of the claim; those of the first release were kept in
 // fields of their own, and a payment of the past is its one step.
@@ -240,8 +244,8 @@ func (l *claimLife) payAgain(amount policy.Fen) (ok bool) {
 			by = x
 		}
 	}
-	over := l.paid - amount
-	if over > again || l.back > 0 || l.recovery != nil && !l.recovery.Again {
+	over := l.net() - amount
+	if over > again-l.settled || l.back > l.settled || l.recovery != nil && !l.recovery.Again {
 		return false
 	}
 	restores := false
@@ -271,7 +275,7 @@ func (l *claimLife) take(c Claim, s ClaimStep) (policy.Event, error) {
 	case StepPaid:
 		return l.takePayment(c, s)
 	case StepReturned:
-		return l.takeReturn(c.Amount, s), nil
+		return l.takeReturn(c.Amount, s)
 	case StepReleased:
 		l.release = &ReleaseRecord{Reason: s.Reason, At: s.At, By: s.By, LogIndex: s.LogIndex}
 		return policy.Release, nil
@@ -288,22 +292,22 @@ func (l *claimLife) take(c Claim, s ClaimStep) (policy.Event, error) {
 }
 
 func (l *claimLife) takePayment(c Claim, s ClaimStep) (policy.Event, error) {
-	over := l.paid > c.Amount-s.Amount // nothing may overflow
+	over := l.net() > c.Amount-s.Amount // nothing may overflow
 	if s.Amount < 0 || s.Amount > c.Amount || s.Amount == 0 && c.Amount != 0 || over && len(l.unreturned) == 0 {
-		return "", wrongAmount(s.Amount, c.Amount, l.paid, 0)
+		return "", wrongAmount(s.Amount, c.Amount, l.net(), 0)
 	}
 	l.paid += s.Amount
 	l.payments = append(slices.Clip(l.payments), PaymentRecord{Payment: Payment{Reference: s.Reference, PaidOn: s.On, Amount: s.Amount},
 		Late: s.Late, Unpublicised: s.Unpublicised, Payout: s.Payout, Step: s.N, At: s.At, By: s.By, LogIndex: s.LogIndex})
-	whole := l.paid == c.Amount
+	whole := l.net() == c.Amount
 	switch {
 	case over:
 		if !l.payAgain(c.Amount) {
-			return "", wrongAmount(s.Amount, c.Amount, l.paid-s.Amount, 0)
+			return "", wrongAmount(s.Amount, c.Amount, l.net()-s.Amount, 0)
 		}
 		return policy.PayAgain, nil
 	case s.TooLate:
-		item := RecoveryItem{Opened: s.At}
+		item := RecoveryItem{Back: l.back, Opened: s.At}
 		if l.recovery != nil && l.state == policy.Duplicate {
 			item = *l.recovery
 		}
@@ -320,30 +324,33 @@ func (l *claimLife) takePayment(c Claim, s ClaimStep) (policy.Event, error) {
 	return policy.PayPart, nil
 }
 
-func (l *claimLife) takeReturn(due policy.Fen, s ClaimStep) policy.Event {
+func (l *claimLife) takeReturn(due policy.Fen, s ClaimStep) (policy.Event, error) {
 	i := slices.IndexFunc(l.payments, func(p PaymentRecord) bool { return s.Of != 0 && p.Step == s.Of })
 	if i < 0 {
-		return policy.FailPayment
+		return policy.FailPayment, nil
 	}
-	l.paid -= l.payments[i].Amount
+	if l.paid -= l.payments[i].Amount; l.net() < 0 {
+		return "", fail.New(fail.Conflict, "return_refunded", "%s yuan came back as paid twice, which cannot be when payment %q is returned too; correct the refund first", l.settled, s.Reference).
+			In("多付的 %s 元已登记追回，与支付流水号 %s 的退票相抵触；请核实后先更正追回记录", l.settled, s.Reference)
+	}
 	l.payments = slices.Delete(slices.Clone(l.payments), i, i+1)
 	if l.state == policy.Duplicate {
 		item := *l.recovery
-		if item.Amount = l.paid; l.paid == 0 {
+		if item.Amount = l.paid; l.net() == 0 {
 			item.Closed = s.At
 		}
 		l.recovery = &item
 	}
 	switch {
-	case l.again > 0 && l.back == 0 && l.paid == due: // the bank returned what was too much
+	case l.again > 0 && l.back == l.settled && l.net() == due: // the bank returned what was too much
 		item := *l.recovery
 		item.Amount, item.Closed, l.again = 0, s.At, 0
 		l.recovery = &item
-		return policy.AgainBack
-	case len(l.payments) == 0:
-		return policy.Return
+		return policy.AgainBack, nil
+	case l.net() == 0:
+		return policy.Return, nil
 	}
-	return policy.ReturnPart
+	return policy.ReturnPart, nil
 }
 
 func (l *claimLife) takeRefund(s ClaimStep) (policy.Event, error) {
@@ -371,6 +378,7 @@ func (l *claimLife) takeRefund(s ClaimStep) (policy.Event, error) {
 	}
 	item.Closed = s.At
 	if item.Again {
+		l.settled, l.again = l.settled+l.again, 0
 		return policy.AgainBack, nil
 	}
 	l.refund = &RefundRecord{Amount: item.Back, Reason: item.Reason, Restores: item.Restores != nil && *item.Restores, At: s.At, By: s.By, LogIndex: s.LogIndex}

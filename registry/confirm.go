@@ -96,7 +96,7 @@ func (c Claim) pay(p paying, taken []policy.Failure, by Actor, now time.Time) (o
 	if done, err := c.paidBefore(p.Payment); done || err != nil {
 		return c, done, err
 	}
-	state, paid := c.StateAt(now), c.life().paid
+	state, paid := c.StateAt(now), c.life().net()
 	if p.Amount > c.Amount && c.State != StateRefused { // no sum below may overflow
 		return c, false, wrongAmount(p.Amount, c.Amount, paid, c.Advance)
 	}

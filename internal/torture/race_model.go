@@ -99,14 +99,12 @@ type modelLife struct {
 	restores  *bool        // what the recovery says
 	arrived   map[int]bool // steps of payments that were taken for returned by mistake
 	again     policy.Fen   // of what was paid, twice because of that; until it is back
+	settled   policy.Fen   // and the part of it that was refunded
 }
 
 type modelPayment struct {
 	step   int
 	amount policy.Fen
-	late   bool
-	at     moment
-	index  uint64
 }
 
 func (l modelLife) paid() (sum policy.Fen) {
@@ -115,6 +113,10 @@ func (l modelLife) paid() (sum policy.Fen) {
 	}
 	return sum
 }
+
+// got is what the person was paid of what was due: what was paid twice and came back
+// is nobody's any more.
+func (l modelLife) got() policy.Fen { return l.paid() - l.settled }
 
 func (l modelLife) owed() policy.Fen {
 	if l.state.MustRecover() {
@@ -126,7 +128,7 @@ func (l modelLife) owed() policy.Fen {
 // owing is what a recovery asks for: what was paid twice, or else all.
 func (l modelLife) owing() policy.Fen {
 	if l.again > 0 {
-		return l.again - l.back
+		return l.again + l.settled - l.back
 	}
 	return l.paid() - l.back
 }

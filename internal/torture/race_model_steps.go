@@ -45,8 +45,8 @@ func (m *model) step(c *modelClaim, s registry.ClaimStep) string {
 // and too late, as the model marks it.
 func (m *model) due(c *modelClaim, s registry.ClaimStep) string {
 	now := momentOf(s.At)
-	state, rest := c.life.at(now), c.amount-c.life.paid()
-	if s.Amount != rest && c.life.paid()+s.Amount > c.advance {
+	state, rest := c.life.at(now), c.amount-c.life.got()
+	if s.Amount != rest && c.life.got()+s.Amount > c.advance {
 		return "a payment was taken that is neither the rest nor an advance"
 	}
 	tooLate := state == policy.Duplicate
@@ -143,15 +143,15 @@ func (l *modelLife) take(c *modelClaim, s registry.ClaimStep, state policy.State
 
 func (l *modelLife) takePaid(c *modelClaim, s registry.ClaimStep, state policy.State) policy.State {
 	open := state == policy.Reserved || state == policy.Publicised || state == policy.Payable || state == policy.PartPaid
-	l.payments = append(slices.Clip(l.payments), modelPayment{step: s.N, amount: s.Amount, late: s.Late, at: momentOf(s.At), index: s.LogIndex})
+	l.payments = append(slices.Clip(l.payments), modelPayment{step: s.N, amount: s.Amount})
 	switch {
 	case s.Amount <= 0:
-	case l.paid() > c.amount:
+	case l.got() > c.amount:
 		return l.takeTwice(c, state)
 	case s.TooLate && (givenUp(state) || state == policy.Duplicate):
 		return policy.Duplicate
 	case s.TooLate || s.Late != givenUp(state) || !s.Late && !open:
-	case l.paid() == c.amount:
+	case l.got() == c.amount:
 		return policy.Confirmed
 	default:
 		return policy.PartPaid
@@ -170,7 +170,7 @@ func (l *modelLife) takeTwice(c *modelClaim, state policy.State) policy.State {
 		}
 	}
 	again := l.again > 0 && state == policy.Recovering
-	if l.again = l.paid() - c.amount; l.again > arrived || l.back > 0 || state != policy.Confirmed && state != policy.PartPaid && !again {
+	if l.again = l.got() - c.amount; l.again > arrived-l.settled || l.back > l.settled || state != policy.Confirmed && state != policy.PartPaid && !again {
 		return policy.None
 	}
 	return policy.Recovering
@@ -189,7 +189,10 @@ func (l *modelLife) takeReturned(c *modelClaim, s registry.ClaimStep, state poli
 		return policy.None
 	}
 	l.payments = slices.Delete(slices.Clone(l.payments), i, i+1)
-	some := len(l.payments) > 0
+	some := l.got() > 0
+	if l.got() < 0 {
+		return policy.None
+	}
 	switch state {
 	case policy.Confirmed, policy.PartPaid:
 		if some {
@@ -202,7 +205,7 @@ func (l *modelLife) takeReturned(c *modelClaim, s registry.ClaimStep, state poli
 		}
 		return policy.Released
 	case policy.Recovering:
-		if l.again > 0 && l.paid() == c.amount { // it was the one too many
+		if l.again > 0 && l.got() == c.amount { // it was the one too many
 			l.again = 0
 			return policy.Confirmed
 		}
@@ -225,10 +228,22 @@ func (l *modelLife) takeRefunded(s registry.ClaimStep, state policy.State) polic
 	case s.Amount < owed:
 		return policy.PartlyRefunded
 	case l.again > 0:
-		l.again = 0
+		l.settled, l.again = l.settled+l.again, 0
 		return policy.Confirmed
 	}
 	return policy.Refunded
+}
+
+// since is when the claim began to have the right that it has, and the entry: with its
+// reservation, or with the step that gave the right back to it, as a late payment does.
+func (c *modelClaim) since() (at moment, index uint64) {
+	at, index = c.reserved, c.index
+	for i, s := range c.steps {
+		if now := momentOf(s.At); !c.past[i].counts(now) && c.past[i+1].counts(now) {
+			at, index = now, s.LogIndex
+		}
+	}
+	return at, index
 }
 
 // foreseen are the claims that collide when two persons become one: what would have
@@ -244,10 +259,8 @@ func (m *model) foreseen(a, b []int, now moment) (collide, unjudged map[string]b
 					continue
 				}
 				q := m.askedOf(c.raceAsk)
-				q.people, q.now, q.index, q.self = side, c.reserved, c.index, c
-				if n := len(c.life.payments); n > 0 && c.life.payments[n-1].late {
-					q.now, q.index = c.life.payments[n-1].at, c.life.payments[n-1].index
-				}
+				q.people, q.self = side, c
+				q.now, q.index = c.since()
 				if apart, _ := m.bars(q); apart {
 					unjudged[c.ID] = true
 					continue

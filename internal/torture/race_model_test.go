@@ -30,6 +30,8 @@ func TestModelOfAFalseReturn(t *testing.T) {
 		"a part back":          {[]registry.ClaimStep{refund(400_00)}, policy.PartlyRefunded, 1600_00, 600_00},
 		"all too much back":    {[]registry.ClaimStep{refund(400_00), refund(600_00)}, policy.Confirmed, due, 0},
 		"then what was due":    {[]registry.ClaimStep{refund(due), refund(due)}, policy.Refunded, 0, 0},
+		"and one returned":     {[]registry.ClaimStep{refund(due), {Kind: registry.StepReturned, Of: 4, Amount: due}}, policy.Payable, 0, 0},
+		"and paid again":       {[]registry.ClaimStep{refund(due), {Kind: registry.StepReturned, Of: 4, Amount: due}, paid}, policy.Confirmed, due, 0},
 		"more than is owed":    {[]registry.ClaimStep{refund(due + 1)}, policy.None, due - 1, 0},
 		"the second returned":  {[]registry.ClaimStep{{Kind: registry.StepReturned, Of: 4, Amount: due}}, policy.Confirmed, due, 0},
 		"and a third of a sum": {[]registry.ClaimStep{paid}, policy.None, 3 * due, 0},
