@@ -153,11 +153,11 @@ func (b *bencher) fill(ctx context.Context, dir string) (err error) {
 	}
 	b.clock = b.town.clock
 	begun, before := time.Now(), b.town.Certificates
-	if err := b.town.fill(ctx, torture.TownSize{Certificates: b.opt.certificates, Claims: b.opt.claims, Load: b.opt.load}); err != nil {
+	if err := b.town.fill(ctx, torture.TownSize{Certificates: b.opt.certificates, Claims: b.opt.claims, Past: b.opt.past, Load: b.opt.load}); err != nil {
 		return err
 	}
 	h := &b.head
-	h.Certificates, h.Claims, h.Filled, h.FillParts = b.town.Certificates, b.town.Recorded(), b.town.Claims, b.town.Seconds
+	h.Certificates, h.Claims, h.Past, h.Filled, h.FillParts = b.town.Certificates, b.town.Recorded(), b.town.Past, b.town.Claims, b.town.Seconds
 	h.FillSeconds, h.FilledNow = time.Since(begun).Seconds(), b.town.Certificates-before
 	h.StoreBytes = b.town.storeBytes()
 	h.PerCertificate = float64(h.StoreBytes) / float64(h.Certificates)
@@ -201,6 +201,7 @@ type townMark struct {
 	Town         string `json:"town"`
 	Certificates int    `json:"certificates"`
 	Claims       int    `json:"claims"`
+	Past         int    `json:"past_payments"`
 }
 
 // toPostgreSQL copies the filled store into an empty database, or finds that it was
@@ -222,12 +223,12 @@ func (b *bencher) toPostgreSQL(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	mark := townMark{b.town.ID, b.town.Certificates, b.town.Recorded()}
+	mark := townMark{b.town.ID, b.town.Certificates, b.town.Recorded(), b.town.Past}
 	var old townMark
 	switch {
 	case len(any) == 0:
-	case json.Unmarshal(there, &old) == nil && old.Town == mark.Town && old.Certificates >= b.opt.certificates && old.Claims >= b.opt.claims:
-		b.head.Certificates, b.head.Claims, b.head.StoreBytes, b.head.PerCertificate = old.Certificates, old.Claims, 0, 0
+	case json.Unmarshal(there, &old) == nil && old.Town == mark.Town && old.Certificates >= b.opt.certificates && old.Claims >= b.opt.claims && old.Past >= b.opt.past:
+		b.head.Certificates, b.head.Claims, b.head.Past, b.head.StoreBytes, b.head.PerCertificate = old.Certificates, old.Claims, old.Past, 0, 0
 		return nil
 	default:
 		return fail.New(fail.Conflict, "store_in_use", "there is a register in this database that is not this one, or is too small; name an empty one").In("该数据库中已有登记系统，且不是本次填充的；请换一个空的数据库")

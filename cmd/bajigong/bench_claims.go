@@ -15,7 +15,8 @@ import (
 
 // fillFlags say how large a store is measured, and where it is.
 type fillFlags struct {
-	certificates, claims, load int
+	certificates, claims, past int
+	load                       int
 	store, dir                 string
 	clients                    int
 	each                       time.Duration
@@ -25,8 +26,8 @@ type fillFlags struct {
 }
 
 func (o *fillFlags) check() error {
-	if o.certificates < 100 || o.certificates > 20_000_000 || o.claims < 0 || o.claims > o.certificates {
-		return usageError{errors.New("certificates are 100 to 20000000, and claims no more than certificates")}
+	if o.certificates < 100 || o.certificates > 20_000_000 || o.claims < 0 || o.claims > o.certificates || o.past < 0 || o.past > 20_000_000 {
+		return usageError{errors.New("certificates are 100 to 20000000, claims no more than certificates, and payments of the past at most 20000000")}
 	}
 	if o.clients < 1 || o.clients > 1000 || o.each < 10*time.Millisecond || o.each > 10*time.Minute || o.load < 100 || o.load > 200_000 || o.delay < 0 || o.delay > time.Second {
 		return usageError{errors.New("--clients is 1 to 1000, --seconds 0.01 to 600, --load 100 to 200000, --commit-delay at most 1s")}
@@ -48,11 +49,12 @@ func benchClaimsCommand(w world) *cobra.Command {
 		Short: "在已有大量申领的存储上测量锁定与预检 (claims over a store that has many)",
 		Long: `claims 先按真实业务路径填充 --stored 条补贴申领（及其证书），再测量锁定（同步写盘，全部规则
 逐条判断，第一、二语言政策各一）与一万行预检文件，并在同一存储上测量其不可省的部分。
-给出 --dir 时存储保留，下次直接使用；--stored 增大时续填 (kept with --dir, and grown).
+--past 另从历史台账补录若干笔 2017 年以来的发放，每笔也是一条申领 (and payments of ledgers since 2017).
+给出 --dir 时存储保留，下次直接使用；--stored、--past 增大时续填 (kept with --dir, and grown).
 
   bajigong bench claims --stored 100000 --dir ./bench
   bajigong bench claims --stored 100000 --dir ./bench --store postgres://…   (an empty database)
-  bajigong bench claims --stored 5000000 --dir ./bench --fill-only`,
+  bajigong bench claims --stored 1000000 --past 4000000 --dir ./bench`,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opt.each = time.Duration(seconds * float64(time.Second))
@@ -71,6 +73,7 @@ func benchClaimsCommand(w world) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.IntVar(&opt.claims, "stored", 100_000, "存储中的申领数 (claims in the store)")
+	f.IntVar(&opt.past, "past", 0, "另从历史台账补录的发放笔数 (payments of the past, taken over from ledgers)")
 	f.IntVar(&opt.certificates, "size", 0, "证书数，默认为申领数的 1.25 倍 (certificates; a quarter more than claims when 0)")
 	opt.add(f, &seconds)
 	return cmd
@@ -212,6 +215,7 @@ type benchHead struct {
 	Store          string              `json:"store"`
 	Certificates   int                 `json:"certificates"`
 	Claims         int                 `json:"claims"`
+	Past           int                 `json:"past_payments,omitempty"` // claims besides, taken over from ledgers
 	Processors     int                 `json:"processors"`
 	CommitDelayMS  float64             `json:"commit_delay_ms,omitempty"`
 	CommitMS       float64             `json:"durable_commit_ms"`   // T: one small write

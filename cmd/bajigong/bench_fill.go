@@ -144,7 +144,7 @@ const (
 // one. It waits for the disk once, at the end; until then a process that is killed
 // leaves whole loads, and a power cut may leave nothing that can be used.
 func (t *town) fill(ctx context.Context, size torture.TownSize) error {
-	if t.Whole && t.Certificates >= size.Certificates && t.Recorded() >= size.Claims {
+	if t.Whole && t.Certificates >= size.Certificates && t.Recorded() >= size.Claims && t.Past >= size.Past {
 		return nil
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(benchGC))

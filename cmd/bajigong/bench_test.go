@@ -91,12 +91,12 @@ func TestBenchClaims(t *testing.T) {
 				}
 				return
 			}
-			opt.certificates, opt.claims, opt.delay, opt.tables = first.Certificates+150, first.Claims+100, 0, true
+			opt.certificates, opt.claims, opt.past, opt.delay, opt.tables = first.Certificates+150, first.Claims+100, 333, 0, true
 			second, err := benchClaims(t.Context(), tortureWorld(t), opt)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if second.FilledNow == 0 || second.Certificates < opt.certificates || len(second.Tables) < 20 {
+			if second.FilledNow == 0 || second.Certificates < opt.certificates || second.Past != opt.past || len(second.Tables) < 20 {
 				t.Errorf("%+v", second.benchHead)
 			}
 			var out bytes.Buffer

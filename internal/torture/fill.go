@@ -38,7 +38,8 @@ type Town struct {
 	Sessions     int               `json:"sessions"`
 	Certificates int               `json:"certificates"`
 	Asked        int               `json:"claims_asked"`
-	Claims       map[string]int    `json:"claims"` // recorded, by what became of them
+	Claims       map[string]int    `json:"claims"`                  // recorded, by what became of them
+	Past         int               `json:"past_payments,omitempty"` // of ledgers; each is a claim that was not decided here
 	Loads        int               `json:"loads"`
 	// Sample are some certificates, evenly from all loads.
 	Sample []Holding `json:"sample"`
@@ -61,6 +62,7 @@ type TownInstitution struct {
 type TownSize struct {
 	Certificates int
 	Claims       int // recorded, also refusals
+	Past         int // payments since 2017, taken over from payers' ledgers
 	// Load is how many certificates are planned, examined, publicised and issued at a
 	// time: two weeks of the register's clock.
 	Load int
@@ -157,7 +159,7 @@ func (f *Filling) Grow(ctx context.Context, size TownSize) error {
 	if size.Load == 0 {
 		size.Load = LoadDefault
 	}
-	for f.Certificates < size.Certificates || f.Recorded() < size.Claims {
+	for f.Certificates < size.Certificates || f.Recorded() < size.Claims || f.Past < size.Past {
 		one := size
 		if left := size.Certificates - f.Certificates; size.Certificates >= taper*size.Load && left <= taper/2*size.Load {
 			one.Load = max(size.Load/25, townSessionMost)
@@ -166,7 +168,7 @@ func (f *Filling) Grow(ctx context.Context, size TownSize) error {
 			return err
 		}
 		if f.Show != nil {
-			f.Show(f.Certificates, f.Recorded())
+			f.Show(f.Certificates, f.Recorded()+f.Past)
 		}
 	}
 	return f.allOrNothing(func() error {
@@ -206,7 +208,7 @@ func (t *Town) Copy() *Town {
 func (f *Filling) load(ctx context.Context, size TownSize) error {
 	rnd := rand.New(rand.NewPCG(f.Seed, uint64(f.Loads)))
 	want := min(size.Load, max(size.Certificates-f.Certificates, 500))
-	claims := f.claimsOf(size, want)
+	claims, past := f.claimsOf(size, want), f.pastOf(size, want)
 	f.Move(f.Clock)
 	var sessions []*townSession
 	steps := []struct {
@@ -221,6 +223,7 @@ func (f *Filling) load(ctx context.Context, size TownSize) error {
 		{"results and publicity", func() error { return f.publiciseAndCount(ctx, sessions) }},
 		{"issue", func() error { return f.issue(ctx, sessions) }},
 		{"claims", func() error { return f.claim(ctx, rnd, sessions, claims) }},
+		{"ledgers", func() error { return f.ledger(ctx, past) }},
 		{"keep", func() (err error) {
 			f.advance(1, 9)
 			f.Loads++

@@ -48,11 +48,11 @@ func TestFill(t *testing.T) {
 		})
 		return head.Size, err
 	}}
-	for _, size := range []torture.TownSize{{Certificates: 2000, Claims: 1000, Load: 1000}, {Certificates: 2500, Claims: 1600, Load: 1000}} {
+	for _, size := range []torture.TownSize{{Certificates: 2000, Claims: 1000, Load: 1000}, {Certificates: 2500, Claims: 1600, Past: 700, Load: 1000}} {
 		if err := f.Grow(t.Context(), size); err != nil {
 			t.Fatal(err)
 		}
-		if town.Certificates < size.Certificates || town.Certificates > size.Certificates+size.Load || town.Recorded() < size.Claims || town.Recorded() > town.Certificates {
+		if town.Certificates < size.Certificates || town.Certificates > size.Certificates+size.Load || town.Recorded() < size.Claims || town.Recorded() > town.Certificates || town.Past != size.Past {
 			t.Errorf("%d certificates and %d claims for %+v", town.Certificates, town.Recorded(), size)
 		}
 	}
