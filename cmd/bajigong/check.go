@@ -31,7 +31,7 @@ func checkCommand(w world) *cobra.Command {
 		Short: "核对登记系统的全部不变量 (prove the register's invariants)",
 		Long: `check 在快照上核对全部不变量：编号、短码、状态位各归其主；每份本地证书发证时
 机构有权、计划在先、公示期满；按日志重放每个人的申领；审计日志重算；状态位与台账
-一致；索引与记录相符；个人信息能够打开。不修改任何数据。--parts 只核对其中几部分。
+一致；索引与记录相符，记录与日志逐条相符；个人信息能够打开。不修改任何数据。--parts 只核对其中几部分。
 
 It proves the invariants on a snapshot and changes nothing. Memory does not grow
 with the store. The report is JSON on stdout: for each part its entries, seconds
