@@ -39,7 +39,6 @@ type countedBy[V any] struct {
 // countedTables are all whose counters follow from their records, but those of the
 // credit ledger and of the feeds, which parts of their own see to.
 var countedTables = []counted{
-	countedBy[Claim]{claims, func(c Claim) ([]byte, uint64) { return counterClaims(c.Person), uint64(max(c.Seq, 0)) }},
 	countedBy[evaluators.Decision]{decisions, func(d evaluators.Decision) ([]byte, uint64) {
 		return counterDecisions(d.Institution), leadingNumber("d-", d.ID)
 	}},
@@ -216,7 +215,7 @@ func nameOfCounter(key []byte) string {
 // counters: none is behind what it has given, and those that count every record are
 // not ahead of them.
 func (c *check) counters() error {
-	c.of(tableClaims, tableDecisions, tableStars, tableNationalUploads, tableSessions, tableRelianceDue)
+	c.of(tableDecisions, tableStars, tableNationalUploads, tableSessions, tableRelianceDue)
 	for _, t := range countedTables {
 		if err := t.check(c); err != nil {
 			return err
@@ -226,8 +225,8 @@ func (c *check) counters() error {
 		return err
 	}
 	return c.eachEntry(tableCounters, pageMax, func(page []kv.Entry) error {
-		var claimed, feeds [][]byte
-		var people, payers []kv.Entry
+		var feeds [][]byte
+		var payers []kv.Entry
 		for _, e := range page {
 			parts, err := kv.ParseKey(e.Key)
 			if err != nil || len(parts) == 0 || len(e.Value) != 8 {
@@ -239,10 +238,6 @@ func (c *check) counters() error {
 				continue // has given nothing
 			}
 			switch parts[0] {
-			case "claims":
-				if p, ok := parts[1].([]byte); ok {
-					claimed, people = append(claimed, kv.Key(p, last)), append(people, e)
-				}
 			case "reliance":
 				if p, ok := parts[1].(string); ok {
 					feeds, payers = append(feeds, kv.Key(p, last)), append(payers, e)
@@ -255,9 +250,6 @@ func (c *check) counters() error {
 			if err != nil {
 				return err
 			}
-		}
-		if err := c.newestThere(tableClaims, claimed, people); err != nil {
-			return err
 		}
 		return c.newestThere(tableReliance, feeds, payers)
 	})

@@ -343,6 +343,9 @@ var sayings = map[EventKind]func(s *saying){
 		if n := s.number("certificates"); n > 0 {
 			s.sums = append(s.sums, takenSum(s.index, int64(n)))
 		}
+		if n := s.number("payments"); n > 0 {
+			s.sums = append(s.sums, paidSum(s.index, int64(n)))
+		}
 	},
 	CertificateChanged: func(s *saying) {
 		s.changed(s.object, "")
@@ -817,6 +820,11 @@ func versionSum(number string, n, status, index uint64, count int64) sumSaid {
 
 func kidSum(kid string, n int64) sumSaid {
 	return sumSaid{"versions signed with the key\x00" + recordName("key", kv.Key(kid)), n}
+}
+
+// paidSum is about payments that were taken over with one entry of the log.
+func paidSum(index uint64, n int64) sumSaid {
+	return sumSaid{"payments taken over by it\x00" + recordName("entry", kv.Key(index)), n}
 }
 
 // takenSum is about certificates that were taken over with one entry of the log.

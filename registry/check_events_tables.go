@@ -15,7 +15,7 @@ var madeTables = []kv.Table{
 }
 
 // eventTables are the tables that the part goes through.
-var eventTables = append([]kv.Table{tableCertificates, tableVersions}, madeTables...)
+var eventTables = append([]kv.Table{tableCertificates, tableVersions, tableClaims}, madeTables...)
 
 // tables adds what the records are to the sums.
 func (e *eventCheck) tables() error {
@@ -48,7 +48,10 @@ func (e *eventCheck) tables() error {
 	if err := e.c.eachEntry(tableCertificates, pageMax, e.certificates); err != nil {
 		return err
 	}
-	return e.c.eachEntry(tableVersions, pageMax, e.versions)
+	if err := e.c.eachEntry(tableVersions, pageMax, e.versions); err != nil {
+		return err
+	}
+	return e.c.eachEntry(tableClaims, pageMax, e.pastClaims)
 }
 
 // number adds what a record says that it has.
@@ -78,6 +81,22 @@ func (e *eventCheck) certificates(page []kv.Entry) error {
 		}
 		if json.Unmarshal(entry.Value, &c) == nil && len(c.Changes) > 0 {
 			e.sums.add(sideKept, sumKey(sumList+"changes", tableCertificates, entry.Key), int64(len(c.Changes)))
+		}
+	}
+	return nil
+}
+
+// pastClaims adds up the payments of the past by the entries that took them over. A
+// claim that was decided here has an entry of its own.
+func (e *eventCheck) pastClaims(page []kv.Entry) error {
+	for _, entry := range page {
+		var c struct {
+			Imported *struct{} `json:"imported"`
+			LogIndex uint64    `json:"log_index"`
+		}
+		if json.Unmarshal(entry.Value, &c) == nil && c.Imported != nil {
+			s := paidSum(c.LogIndex, 1)
+			e.sums.add(sideKept, s.key, s.n)
 		}
 	}
 	return nil

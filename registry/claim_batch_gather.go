@@ -377,20 +377,20 @@ func (r *Registry) holdingsAhead(a *ahead, people []PersonID) error {
 	return err
 }
 
-// claimsAhead reads the claims of people. Who has no counter of claims has none.
+// claimsAhead reads the claims of people. Who has no first claim has none.
 func claimsAhead(a *ahead, people []PersonID) error {
 	keys := make([][]byte, len(people))
 	for i, p := range people {
-		keys[i] = counterClaims(p)
+		keys[i] = kv.Key(p[:], uint64(1))
 	}
-	counted, err := a.load(tableCounters, keys)
+	first, err := a.load(tableClaims, keys)
 	if err != nil {
 		return err
 	}
 	for i, p := range people {
 		rng := kv.Prefix(kv.Key(p[:]))
 		rng.Limit = claimsMax + 1
-		if _, err := a.scan(tableClaims, rng, counted[i] == nil, nil); err != nil {
+		if _, err := a.scan(tableClaims, rng, first[i] == nil, nil); err != nil {
 			return err
 		}
 	}

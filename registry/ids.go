@@ -1,11 +1,13 @@
 package registry
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"io"
 	"strings"
 	"sync"
+	"time"
 
 	"bajigong/internal/fail"
 )
@@ -63,6 +65,15 @@ func (r *randomness) salt() (s [16]byte) { r.fill(s[:]); return s }
 func (r *randomness) id(prefix string) string {
 	var b [10]byte
 	r.fill(b[:])
+	return prefix + "-" + base32id(b[:])
+}
+
+// idAt is id that begins with the second it was made in: records under such ids are
+// stored beside one another, in the order in which they come.
+func (r *randomness) idAt(prefix string, now time.Time) string {
+	var b [10]byte
+	binary.BigEndian.PutUint32(b[:], uint32(now.Unix()))
+	r.fill(b[4:])
 	return prefix + "-" + base32id(b[:])
 }
 

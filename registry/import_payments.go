@@ -567,7 +567,7 @@ func (p *paymentImport) dry(ctx context.Context) (PastReport, error) {
 func (p *paymentImport) store(ctx context.Context, seen PastRun, page []pastPaid) (PastRun, []Finding, error) {
 	fresh, ids := make([]PersonID, len(page)), make([]string, len(page))
 	for i := range page {
-		fresh[i], ids[i] = p.r.rand.person(), p.r.rand.id("c")
+		fresh[i], ids[i] = p.r.rand.person(), p.r.rand.idAt("c", p.r.cfg.Now())
 	}
 	series := p.r.rand.salt()
 	var run PastRun
@@ -631,16 +631,18 @@ func (p *paymentImport) put(tx kv.Tx, run PastRun, all []judgedPaid, ids []strin
 	if err != nil {
 		return nil, err
 	}
+	seqs := map[PersonID]int{} // of the next claim
 	for i := range made {
 		c := &made[i]
-		seq, err := counter(tx, counterClaims(people[i]), 1)
-		if err != nil {
-			return nil, err
+		if seqs[people[i]] == 0 {
+			if seqs[people[i]], err = nextClaim(tx, people[i]); err != nil {
+				return nil, err
+			}
 		}
-		setCounter(tx, counterClaims(people[i]), seq+1)
 		pay := *c.Payment
 		pay.At, pay.By, pay.LogIndex = tx.Now(), p.by.Account, index
-		c.Person, c.Seq, c.LogIndex, c.Payment = people[i], int(seq), index, &pay
+		c.Person, c.Seq, c.LogIndex, c.Payment = people[i], seqs[people[i]], index, &pay
+		seqs[people[i]]++
 	}
 	if err := countClaims(tx, made...); err != nil {
 		return nil, err

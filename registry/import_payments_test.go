@@ -9,6 +9,7 @@ import (
 
 	"bajigong/internal/fail"
 	"bajigong/internal/invented"
+	"bajigong/internal/kv"
 	"bajigong/registry"
 	"bajigong/registry/policy"
 	"bajigong/registry/registrytest"
@@ -225,5 +226,32 @@ func TestLedgerGoesOn(t *testing.T) {
 	}
 	if _, err := e.ImportPayments(ctx, e.kunshan, registry.PaymentLedger{PastFile: registry.PastFile{File: strings.NewReader(csv.String())}}); fail.KindOf(err) != fail.Forbidden {
 		t.Errorf("by a payer: %v", err)
+	}
+}
+
+// A payment of the past that is lost from the store is missed by the entry of the log
+// that took it over.
+func TestALostPaymentOfThePastIsMissed(t *testing.T) {
+	e := newClaimEnv(t, registrytest.Options{NoCheck: true})
+	e.mustImportPayments(ledgerHeader+ledgerLine(1, "2021-05-10", "2000", "", "电工", "三级", "P-1")+ledgerLine(2, "2023-05-10", "2000", "", "电工", "三级", "P-2"), false)
+	said := func() (out []string) {
+		report, err := e.Check(ctx, registry.Operator(), &registry.CheckOptions{Parts: []string{"records and their events"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return report.Problems
+	}
+	if got := said(); len(got) > 0 {
+		t.Fatalf("a sound store: %v", got)
+	}
+	if err := e.DB.Update(ctx, func(tx kv.Tx) error {
+		last, err := tx.Scan("claims", kv.Range{Limit: 1, Reverse: true})
+		tx.Delete("claims", last[0].Key)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if got := said(); len(got) != 1 || !strings.Contains(got[0], "payments taken over by it") {
+		t.Errorf("one is gone: %v", got)
 	}
 }

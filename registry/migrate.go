@@ -100,3 +100,20 @@ func batchesToReport(tx kv.Tx, cursor []byte) (next []byte, done bool, err error
 	next, err = batches.Reindex(tx, kv.Range{From: cursor, Limit: migrationPage})
 	return next, next == nil, err
 }
+
+// claimCountersEnd removes the counters of claims per person: the last claim has its
+// number, and the counters cost every claim one more page of the store.
+func claimCountersEnd(tx kv.Tx, cursor []byte) (next []byte, done bool, err error) {
+	rng := kv.Prefix(kv.Key("claims"))
+	if rng.Limit = migrationPage; cursor != nil {
+		rng.From = cursor
+	}
+	page, err := tx.Scan(tableCounters, rng)
+	if err != nil || len(page) == 0 {
+		return nil, err == nil, err
+	}
+	for _, e := range page {
+		tx.Delete(tableCounters, e.Key)
+	}
+	return page[len(page)-1].Key, len(page) < migrationPage, nil
+}

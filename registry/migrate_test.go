@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 
@@ -51,6 +52,14 @@ func TestMigrationOfTheFirstRelease(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	if err := e.DB.Update(ctx, func(tx kv.Tx) error {
+		for i := range 1100 {
+			tx.Put("counters", kv.Key("claims", []byte{byte(i >> 8), byte(i)}), []byte{0, 0, 0, 0, 0, 0, 0, 2})
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
 	strip("filings", "region")
 	strip("sessions", "course")
 	for _, table := range []kv.Table{"directory_by_occupation", "occupations_by_name", "results_by_person", "figure_due", "exam_days", "batches_unreported", "batches_unreported_of"} {
@@ -67,11 +76,29 @@ func TestMigrationOfTheFirstRelease(t *testing.T) {
 				next, done, err = m.Step(tx, cursor)
 				return err
 			})
+			if !done && bytes.Equal(next, cursor) {
+				t.Fatalf("%s, page %d: the cursor does not move", m.Name, pages)
+			}
 			cursor = next
 			if err != nil || pages > 100 {
 				t.Fatalf("%s, page %d: %v", m.Name, pages, err)
 			}
 		}
+	}
+	if err := e.DB.View(ctx, func(rd kv.Reader) error {
+		gone := kv.Prefix(kv.Key("claims"))
+		gone.Limit = 1
+		left, err := rd.Scan("counters", gone)
+		if err != nil {
+			return err
+		}
+		others, err := rd.Scan("counters", kv.Range{Limit: 1})
+		if len(left) > 0 || len(others) == 0 {
+			t.Errorf("%d counters of claims are left, %d of others", len(left), len(others))
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
 	}
 	if n, err := e.CountFigures(ctx); err != nil || n == 0 {
 		t.Errorf("counted %d, %v", n, err)

@@ -133,7 +133,8 @@ func Migrations() []kv.Migration {
 		{Name: "reliance feeds begin", Step: relianceBegins},
 		{Name: "claims that something is to be done about", Step: claimsInFull},
 		{Name: "claims counted", Step: claimsCounted},
-		{Name: "hashes within tiles of the log", Step: auditlog.FillMiddles}}
+		{Name: "hashes within tiles of the log", Step: auditlog.FillMiddles},
+		{Name: "claims number themselves", Step: claimCountersEnd}}
 }
 
 // Outdated is closed once a newer version of the program has taken over the store:

@@ -35,7 +35,7 @@ func (r *Registry) ReserveClaim(ctx context.Context, by Actor, req ClaimRequest)
 	if err != nil {
 		return ClaimAnswer{}, err
 	}
-	id, salt, fresh := r.rand.id("c"), r.rand.salt(), r.rand.person()
+	id, salt, fresh := r.rand.idAt("c", r.cfg.Now()), r.rand.salt(), r.rand.person()
 	var out ClaimAnswer
 	var kept []string
 	err = r.db.Update(ctx, func(tx kv.Tx) error {
@@ -120,7 +120,7 @@ type claimDecided struct {
 // recordClaim stores a decision as the person's next claim, seals what it rests
 // on and logs it.
 func (r *Registry) recordClaim(tx kv.Tx, by Actor, d decided, c Claim) (Claim, error) {
-	seq, err := counter(tx, counterClaims(d.person), 1)
+	seq, err := nextClaim(tx, d.person)
 	if err != nil {
 		return c, err
 	}
@@ -129,7 +129,7 @@ func (r *Registry) recordClaim(tx kv.Tx, by Actor, d decided, c Claim) (Claim, e
 		return c, err
 	}
 	sum := sha256.Sum256(basis)
-	c = c.fill(d, int(seq), sum[:])
+	c = c.fill(d, seq, sum[:])
 	c.Reserved, c.Since = tx.Now(), tx.Now()
 	kind := ClaimRefused
 	if c.State == policy.Reserved {
@@ -145,14 +145,37 @@ func (r *Registry) recordClaim(tx kv.Tx, by Actor, d decided, c Claim) (Claim, e
 	if err != nil {
 		return c, err
 	}
-	setCounter(tx, counterClaims(c.Person), seq+1)
 	if err := countClaims(tx, c); err != nil {
 		return c, err
 	}
 	if err := claims.Put(tx, c); err != nil {
 		return c, err
 	}
-	return c, r.vault.seal(tx, sealedFacts(c), json.RawMessage(basis))
+	block, err := r.vault.sealBytes(sealedBasis(c), basis)
+	if err != nil {
+		return c, err
+	}
+	tx.Put(tableSealed, sealedBasis(c).storeKey(), block)
+	return c, nil
+}
+
+// nextClaim is the number of a person's next claim. Claims are never removed.
+func nextClaim(rd kv.Reader, p PersonID) (int, error) {
+	rng := kv.Prefix(kv.Key(p[:]))
+	rng.Limit, rng.Reverse = 1, true
+	last, err := rd.Scan(tableClaims, rng)
+	if err != nil || len(last) == 0 {
+		return 1, err
+	}
+	parts, err := kv.ParseKey(last[0].Key)
+	if err != nil || len(parts) != 2 {
+		return 0, fmt.Errorf("the key %x of a claim cannot be read: %w", last[0].Key, err)
+	}
+	n, ok := parts[1].(uint64)
+	if !ok {
+		return 0, fmt.Errorf("the key %x of a claim ends with no number", last[0].Key)
+	}
+	return int(n) + 1, nil
 }
 
 // lockRules are the rules for the life of claims of a region on the day of now.
@@ -207,7 +230,10 @@ func (r *Registry) answerAgain(tx kv.Tx, c Claim, digest []byte) (ClaimAnswer, e
 // what the claim was recorded with.
 func (r *Registry) claimBasis(rd kv.Reader, c Claim) (out claimBasis, sound bool, err error) {
 	var stored json.RawMessage
-	ok, err := r.vault.open(rd, sealedFacts(c), &stored)
+	ok, err := r.vault.open(rd, sealedBasis(c), &stored)
+	if err == nil && !ok {
+		ok, err = r.vault.open(rd, sealedFacts(c), &stored)
+	}
 	if err != nil {
 		return out, false, err
 	}

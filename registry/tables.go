@@ -830,6 +830,11 @@ func sealedHolder(p PersonID) sealedPlace {
 	return sealedPlace{tablePersonByDocument, kv.Key(p[:]), "holder"}
 }
 
+// sealedBasis is what a claim's decision rests on, in the order of the log: a new one is
+// stored behind the one before, whoever the person is. sealedFacts is where that was
+// until claims numbered themselves.
+func sealedBasis(c Claim) sealedPlace { return sealedPlace{"claim_bases", kv.Key(c.LogIndex), "facts"} }
+
 func sealedFacts(c Claim) sealedPlace { return sealedPlace{tableClaims, claims.Key(c), "facts"} }
 
 // Counters: one number per name, the next value to be given out.
@@ -847,12 +852,10 @@ func counterStatus() []byte { return kv.Key("status") }
 // random id: new ones fall anywhere among those that are there.
 func ScatteredTables() []kv.Table {
 	return []kv.Table{
-		tablePersonByDocument, tableClaims, tableCounters, tableSignPeople, tableFigurePeople, indexCertificatesByPerson,
-		indexResultsByPerson, indexVersionsByHandle, indexClaimsByID,
+		tablePersonByDocument, tableClaims, tableSignPeople, tableFigurePeople, indexCertificatesByPerson,
+		indexResultsByPerson, indexVersionsByHandle,
 	}
 }
-
-func counterClaims(p PersonID) []byte { return kv.Key("claims", p[:]) }
 
 func counterStatusVersion(purpose string, list int) []byte {
 	return kv.Key("status-version", purpose, uint64(list))

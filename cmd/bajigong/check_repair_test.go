@@ -238,7 +238,7 @@ func TestRepairMakesAnew(t *testing.T) {
 // were made to fit, the next record would be given the number of the one that is lost.
 func TestRepairNeverLowersACounter(t *testing.T) {
 	d := newDamaged(t)
-	parts := map[kv.Table]string{"claims": "counters", "decisions": "counters", "reliance": "counters", "credit_events": "credit"}
+	parts := map[kv.Table]string{"claims": "records and their events", "decisions": "counters", "reliance": "counters", "credit_events": "credit"}
 	for i, table := range slices.Sorted(maps.Keys(parts)) {
 		if !needed.Tried(i, 4) {
 			continue

@@ -231,6 +231,9 @@ func (f *Filling) load(ctx context.Context, size TownSize) error {
 			return err
 		}},
 	}
+	if f.Certificates >= size.Certificates && f.Recorded() >= size.Claims {
+		steps = steps[len(steps)-2:] // payments of the past alone are missing
+	}
 	for _, s := range steps {
 		began := time.Now()
 		if err := s.do(); err != nil {

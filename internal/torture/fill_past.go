@@ -16,10 +16,13 @@ import (
 // town, so that a measured claim is decided without a past.
 const pastPeople = 50_000_000
 
+// pastLoad is how many payments are taken over at a time.
+const pastLoad = 4 * LoadDefault
+
 // pastOf spreads the payments of ledgers that are missing over the loads that are left.
 func (f *Filling) pastOf(size TownSize, certificates int) int {
 	missing, loads := size.Past-f.Past, max(1, (size.Certificates-f.Certificates)/certificates)
-	return max(0, min((missing+loads-1)/loads, 2*size.Load))
+	return max(0, min((missing+loads-1)/loads, pastLoad))
 }
 
 // ledger takes over so many payments of the past from the ledgers of the town's
