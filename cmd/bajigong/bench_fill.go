@@ -67,7 +67,7 @@ func openTown(ctx context.Context, w world, dir string) (*town, error) {
 
 // load finds the state that the store is in, and its time.
 func (t *town) load(ctx context.Context) error {
-	engine, err := boltkv.Open(t.data.storePath(), boltkv.Options{MustExist: true, Scattered: registry.ScatteredTables()})
+	engine, err := boltkv.Open(t.data.storePath(), boltkv.Options{MustExist: true, NoSync: true, Scattered: registry.ScatteredTables()}) // whole also after a filling that was killed
 	if err != nil {
 		return err
 	}
