@@ -231,6 +231,7 @@ var numbersAllowed = map[string]string{
 	"registry/statistics.go publicYears":                              "years that the public page shows",
 	"registry/statistics.go i == 4":                                   "a place in a text or key",
 	"registry/lease.go LeaseTime":                                     "how long a job stands still after a crash",
+	"registry/backup.go renewEvery":                                   "how often a job that works says that it does",
 	"registry/status_history.go baseEvery":                            "records of one read",
 	"registry/status_history.go parts == 5":                           "parts of a key",
 	"registry/status_history.go statusBytes":                          "bytes of a list",

@@ -76,12 +76,15 @@ func (r *Registry) LeasedBackup(ctx context.Context, work func(ctx context.Conte
 	return made, held, err
 }
 
+// renewEvery is how often a lease is renewed beside a job; a variable for tests.
+var renewEvery = LeaseTime / 3
+
 // renewing renews a lease until ctx ends. When that fails it ends the job and
 // the channel says why.
 func renewing(ctx context.Context, l *Lease, cancel context.CancelCauseFunc) <-chan error {
 	done := make(chan error, 1)
 	go func() {
-		tick := time.NewTicker(LeaseTime / 3)
+		tick := time.NewTicker(renewEvery)
 		defer tick.Stop()
 		for {
 			select {

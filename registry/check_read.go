@@ -28,6 +28,7 @@ type keptRead struct {
 	raw     []byte // nil: there is no such record
 	value   any
 	entries []kv.Entry
+	size    int
 }
 
 // keptTables are the tables whose records others name, with how they are decoded.
@@ -139,7 +140,7 @@ func (k *keptReads) look(id string) (keptRead, bool) {
 	one, ok := k.now[id]
 	if !ok {
 		if one, ok = k.old[id]; ok {
-			k.put(id, one, len(one.raw))
+			k.put(id, one)
 		}
 	}
 	return one, ok
@@ -148,13 +149,14 @@ func (k *keptReads) look(id string) (keptRead, bool) {
 func (k *keptReads) keep(id string, one keptRead, size int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.put(id, one, size)
+	one.size = size + len(id) + 100
+	k.put(id, one)
 }
 
-func (k *keptReads) put(id string, one keptRead, size int) {
+func (k *keptReads) put(id string, one keptRead) {
 	if k.now == nil || k.size > keptBytes {
 		k.old, k.now, k.size = k.now, map[string]keptRead{}, 0
 	}
 	k.now[id] = one
-	k.size += size + len(id) + 100
+	k.size += one.size
 }

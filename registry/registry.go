@@ -130,7 +130,7 @@ func Migrations() []kv.Migration {
 	return []kv.Migration{{Name: "institutions in full", Step: institutionsInFull},
 		{Name: "batches to report to the national query", Step: batchesToReport},
 		{Name: "history of status lists", Step: statusHistories},
-		{Name: "reliance feeds begin", Step: relianceBegins},
+		{Name: "reliance feeds begin", Step: relianceBegins, Trace: relianceBegan},
 		{Name: "claims that something is to be done about", Step: claimsInFull},
 		{Name: "claims counted", Step: claimsCounted},
 		{Name: "hashes within tiles of the log", Step: auditlog.FillMiddles},

@@ -600,6 +600,13 @@ func relianceBegins(tx kv.Tx, _ []byte) (next []byte, done bool, err error) {
 	return nil, true, err
 }
 
+// relianceBegan finds the note of relianceBegins, which every store has that is not of
+// an older release, and nothing else writes.
+func relianceBegan(r kv.Reader) (bool, error) {
+	since, err := r.Get(tableCounters, counterRelianceSince())
+	return since != nil, err
+}
+
 // checkReliance: every claim that a change of a certificate concerns has exactly
 // one entry in its payer's feed, or the change waits in the outbox; feeds have no
 // gap, and say what the ledger says.

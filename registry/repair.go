@@ -89,8 +89,17 @@ func (r *Registry) RepairIndexes(ctx context.Context, by Actor, progress func(Ch
 		return out, may(by, "repair the indexes", Object{})
 	}
 	held, err := r.Leased(ctx, "repair", func(ctx context.Context, l *Lease) error {
+		// A stage may go through millions of records before it stores anything.
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		renewed := renewing(ctx, l, cancel)
 		rep := &repairer{r: r, ctx: ctx, lease: l, by: by, out: &out, show: progress}
-		return rep.run()
+		err := rep.run()
+		cancel(nil)
+		if lost := <-renewed; lost != nil {
+			return lost
+		}
+		return err
 	})
 	if err == nil && !held {
 		err = fail.New(fail.Conflict, "repair_busy", "another repair is working, or died less than %s ago; try again after that", LeaseTime).

@@ -133,6 +133,8 @@ type Server struct {
 	end     context.CancelFunc
 	jobs    jobs
 	closing atomic.Bool
+
+	listening atomic.Pointer[listening]
 }
 
 // New makes the server of a registry. It listens nowhere yet.
@@ -217,7 +219,9 @@ func readTime(post bool, path string) time.Duration {
 
 // Serve answers requests on a listener until Shutdown.
 func (s *Server) Serve(ln net.Listener) error {
-	return s.app.Listener(&crowd{Listener: ln, exempt: s.trusted, each: connectionsEach, open: map[netip.Prefix]int{}})
+	l := newListening(ln)
+	s.listening.Store(l)
+	return s.app.Listener(&crowd{Listener: l, exempt: s.trusted, each: connectionsEach, open: map[netip.Prefix]int{}})
 }
 
 // App is the fiber application, for tests that send requests without a network.
@@ -227,10 +231,14 @@ func (s *Server) App() *fiber.App { return s.app }
 func (s *Server) OpenAPI() []byte { return s.openapi }
 
 // Shutdown takes no more requests, lets the running ones and the batches being
-// issued end, and cuts them off when ctx ends. A batch that is cut off goes on
+// issued end, and cuts them off when ctx ends. A connection on which nothing was
+// said holds nothing up. A batch that is cut off goes on
 // where it stopped when the next process starts.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.closing.Store(true)
+	if l := s.listening.Load(); l != nil {
+		defer time.AfterFunc(silentGrace, l.closeSilent).Stop()
+	}
 	err := s.app.ShutdownWithContext(ctx)
 	if !s.jobs.wait(ctx) {
 		err = ctx.Err()

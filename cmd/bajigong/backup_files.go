@@ -50,7 +50,12 @@ func backupHost(origin string) (string, error) {
 	if err != nil || u.Host == "" {
 		return "", fail.New(fail.Invalid, "origin", "the origin %q is not an address", origin).In("登记系统网址不正确：%s", origin)
 	}
-	return strings.ReplaceAll(strings.ToLower(u.Host), ":", "_"), nil
+	return strings.Map(func(c rune) rune { // what backupName does not know would never be found again
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '.' || c == '-' {
+			return c
+		}
+		return '_'
+	}, strings.ToLower(u.Host)), nil
 }
 
 // foundBackup is a dump in the folder, with its note when it has one.

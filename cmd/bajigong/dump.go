@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -208,6 +209,12 @@ func noRoom(err error) error {
 	if errors.Is(err, boltkv.ErrNoRoom) {
 		return fail.New(fail.Unavailable, "no_room", "%v; make room, or stop the server and use `bajigong dump`, which needs no copy", err).
 			In("磁盘空间不足，无法制作快照：%v；请清理磁盘，或停止服务后使用无须副本的 bajigong dump", err)
+	}
+	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
+		if errors.Is(err, full) {
+			return fail.New(fail.Unavailable, "no_room", "the file could not be written, and what there was of it is removed (%v); make room or choose another disk, and repeat", err).
+				In("文件未能写完，已写的部分已删除（%v）；请清理磁盘或换一块磁盘后重试", err).Because(err)
+		}
 	}
 	return err
 }

@@ -54,6 +54,10 @@ func openBolt(store string, opt boltkv.Options) (kv.Engine, error) {
 		return nil, fail.New(fail.Unavailable, "store_locked", "%s is held by another process, usually a running `bajigong serve`; stop it first, or ask the server (commands with --server)", store).
 			In("%s 正被另一进程占用（通常是运行中的 bajigong serve）；请先停止它，或用支持 --server 的命令访问该服务", store)
 	}
+	if errors.Is(err, boltkv.ErrCut) {
+		return nil, fail.New(fail.Conflict, "store_cut", "%s is not a whole store, such as after an interrupted copy: %v. Nothing was written; copy it again from a whole one, or restore the newest backup into an empty store", store, err).
+			In("%s 不是完整的存储文件（例如复制中断）：%v。未写入任何内容；请从完整的文件重新复制，或把最新备份恢复到空的存储", store, err)
+	}
 	if err != nil {
 		return nil, fail.New(fail.Unavailable, "store", "the store cannot be opened: %v", err).In("无法打开存储：%v", err)
 	}
@@ -74,6 +78,9 @@ func openDB(ctx context.Context, store string, mustExist bool, now func() time.T
 	if errors.Is(err, kv.ErrRestoring) {
 		err = halfRestoredStore(ctx, engine)
 	}
+	if errors.Is(err, kv.ErrSchemaLost) {
+		return nil, errors.Join(schemaLost(store, err), engine.Close())
+	}
 	if errors.Is(err, kv.ErrSchema) {
 		return nil, errors.Join(otherVersion(err), engine.Close())
 	}
@@ -88,6 +95,16 @@ func openDB(ctx context.Context, store string, mustExist bool, now func() time.T
 func otherVersion(cause error) error {
 	return fail.New(fail.Conflict, "program_outdated", "the store was migrated by a newer version of the program, or by another one; this one must not touch it. Install that version (%v)", cause).
 		In("存储已由更新的（或另一）版本程序升级，本程序不得使用；请安装该版本").Because(cause)
+}
+
+// schemaLost says that a store does not know its own version. No program may touch it.
+func schemaLost(store string, cause error) error {
+	name := store
+	if isPostgres(store) {
+		name = "PostgreSQL" // the address may have a password
+	}
+	return fail.New(fail.Conflict, "schema_lost", "the store %s has lost the record of its version, or has an older one than its content; it would be migrated twice, so nothing was opened or written (%v). Keep this store as it is, restore the newest backup into an empty one and run `bajigong check`; find out who wrote to table meta", name, cause).
+		In("存储 %s 中记录版本的行（meta 表 schema）已丢失或早于其内容，继续会重复升级、损坏数据，因此未打开、未写入（%v）。请原样保留本存储，把最新备份恢复到空的存储并执行 bajigong check；并查明何人改动了 meta 表", name, cause).Because(cause)
 }
 
 // loadRules are the embedded rule files with those of the data directory.

@@ -162,7 +162,7 @@ func restoreDump(ctx context.Context, w world, data dataFlags, name string, opt 
 	if err != nil {
 		return err
 	}
-	err = fill(ctx, w, engine, r, total, data.storePath(), opt.page)
+	err = storeFull(fill(ctx, w, engine, r, total, data.storePath(), opt.page))
 	if err := errors.Join(err, engine.Close()); err != nil {
 		return err
 	}
@@ -280,6 +280,15 @@ func copyRecords(ctx context.Context, x *kv.Restoration, r *dump.Reader, page in
 			return nil
 		}
 	}
+}
+
+// storeFull says that a restore stopped because the disk of the store is full.
+func storeFull(err error) error {
+	if !errors.Is(err, kv.ErrFull) {
+		return err
+	}
+	return fail.New(fail.Unavailable, "store_full", "the disk of the store is full (%v); make room and run the same command again, it goes on where it stopped", err).
+		In("存储所在磁盘已满（%v）；请清理磁盘后再次执行同一命令，从中断处继续", err).Because(err)
 }
 
 // refusedRestore says why nothing is restored into a store, and what is in it.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"bajigong/internal/fail"
 	"bajigong/internal/kv"
 	"bajigong/registry"
 	"bajigong/web"
@@ -131,7 +132,12 @@ func serveOn(ctx context.Context, reg *registry.Registry, c web.Config, ln net.L
 func shutDown(ctx context.Context, server *web.Server, served <-chan error) error {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 	defer cancel()
-	return errors.Join(server.Shutdown(grace), <-served)
+	err := server.Shutdown(grace)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fail.New(fail.Unavailable, "requests_cut_off", "requests that had not ended %s after the signal were cut off; what was answered is kept, and batches go on at the next start", shutdownGrace).
+			In("收到停止信号 %s 后仍有请求未完成，已中断；已答复的均已保存，未完成的批次在下次启动时继续", shutdownGrace).Because(err)
+	}
+	return errors.Join(err, <-served)
 }
 
 func background(ctx context.Context, reg *registry.Registry, log *slog.Logger) {

@@ -18,7 +18,16 @@ import (
 type Migration struct {
 	Name string // lower-case words, kept in the store
 	Step func(tx Tx, cursor []byte) (next []byte, done bool, err error)
+	// Trace, when not nil, finds what the first page of Step leaves in every store and
+	// nothing else does. A store that has it although its schema row says that the
+	// migration is still to come has lost that row: see [ErrSchemaLost].
+	Trace func(r Reader) (bool, error)
 }
+
+// ErrSchemaLost: the row that says which migrations the store has had is gone, or
+// older than the store. Migrations would run twice over what is stored; nothing was
+// written.
+var ErrSchemaLost = errors.New("store has lost the record of its migrations")
 
 // migrate runs one group per page. The version is raised with the first page of
 // a migration, not its last: from then on programs that do not know it are shut
@@ -67,9 +76,15 @@ func migratePage(t *tx, migrations []Migration) (finished bool, err error) {
 		return false, fmt.Errorf("migration %d of the store is %q, of this program %q: %w", version, name, migrations[version-1].Name, ErrSchema)
 	}
 	cursor := values[1]
+	if cursor != nil && version == 0 {
+		return false, fmt.Errorf("a migration is under way, and the row of table meta that names it is missing: %w", ErrSchemaLost)
+	}
 	if cursor == nil { // none is under way
 		if version == len(migrations) {
 			return true, nil
+		}
+		if err := refuseTraces(t, migrations, version); err != nil {
+			return false, err
 		}
 		version++
 		t.Put(metaTable, schemaKey, formatSchema(version, migrations[version-1].Name))
@@ -87,6 +102,24 @@ func migratePage(t *tx, migrations []Migration) (finished bool, err error) {
 		t.Put(metaTable, migrationKey, next)
 	}
 	return false, nil
+}
+
+// refuseTraces is asked before a migration begins: a store that shows one which is
+// still to come, as its schema row has it, must not be migrated by that row.
+func refuseTraces(r Reader, migrations []Migration, version int) error {
+	for i, m := range migrations[version:] {
+		if m.Trace == nil {
+			continue
+		}
+		found, err := m.Trace(r)
+		if err != nil {
+			return err
+		}
+		if found {
+			return fmt.Errorf("migration %d (%s) has run, and table meta knows of %d only: %w", version+i+1, m.Name, version, ErrSchemaLost)
+		}
+	}
+	return nil
 }
 
 // page runs Step without the right to write kv's own table.

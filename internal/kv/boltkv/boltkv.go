@@ -80,13 +80,20 @@ var (
 func (e *engine) Trouble() error { return e.durable.trouble() }
 
 // Open opens the store at path and makes a new one if there is none. A store
-// that another process holds is refused with [ErrLocked]. Snapshots that a
+// that another process holds is refused with [ErrLocked], a file that is not whole
+// with [ErrCut]. Snapshots that a
 // killed process left beside the file are removed.
 func Open(path string, opt Options) (kv.Engine, error) {
-	_, err := os.Stat(path)
+	info, err := os.Stat(path)
 	isNew := errors.Is(err, os.ErrNotExist)
 	if err != nil && (!isNew || opt.MustExist) {
 		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if !isNew && info.Size() == 0 {
+		if opt.MustExist {
+			return nil, fmt.Errorf("open store %s: %w: it is empty", path, ErrCut)
+		}
+		isNew = true // its first process died before it wrote anything
 	}
 	if opt.InitialMmapSize == 0 {
 		opt.InitialMmapSize = 512 << 20
@@ -97,7 +104,13 @@ func Open(path string, opt Options) (kv.Engine, error) {
 	if opt.LockTimeout == 0 {
 		opt.LockTimeout = time.Second
 	}
-	db, err := bbolt.Open(path, 0o600, opt.bolt())
+	if !isNew {
+		err = checkWhole(path, opt)
+	}
+	var db *bbolt.DB
+	if err == nil || isNew {
+		db, err = bbolt.Open(path, 0o600, opt.bolt())
+	}
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("open store %s: %w", path, ErrLocked)
 	}
@@ -252,7 +265,14 @@ func (e *engine) visible() (id int) {
 	return id
 }
 
-func (e *engine) Close() error { return e.db.Close() }
+func (e *engine) Close() error {
+	if e.db.NoGrowSync {
+		if err := e.lengthen(); err != nil && !errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
+			return errors.Join(err, e.db.Close())
+		}
+	}
+	return e.db.Close()
+}
 
 // Exclusive says that the lock of the file keeps every other process out.
 func (e *engine) Exclusive() {}

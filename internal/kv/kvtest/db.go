@@ -34,6 +34,7 @@ func runDB(t *testing.T, h Harness) {
 		{"MigrationResumes", dbMigrationResumes},
 		{"SchemaNewer", dbSchemaNewer},
 		{"SchemaEdited", dbSchemaEdited},
+		{"SchemaLost", dbSchemaLost},
 		{"Records", dbRecords},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, h) })

@@ -191,3 +191,51 @@ func dbSchemaEdited(t *testing.T, h Harness) {
 		t.Errorf("Open with another list of migrations: %v, want ErrSchema", err)
 	}
 }
+
+// dbSchemaLost opens a store whose schema row is gone, or is older than what the store
+// shows: migrations must not run twice over what is stored.
+func dbSchemaLost(t *testing.T, h Harness) {
+	e := h.Open(t)
+	marked := twice("marked")
+	step := marked.Step
+	marked.Step = func(tx kv.Tx, cursor []byte) ([]byte, bool, error) {
+		tx.Put("marks", []byte("marked"), nil)
+		return step(tx, cursor)
+	}
+	marked.Trace = func(r kv.Reader) (bool, error) {
+		v, err := r.Get("marks", []byte("marked"))
+		return v != nil, err
+	}
+	migrations := []kv.Migration{twice("one"), marked, twice("three")}
+	s := open(t, e, kv.Options{}, migrations...)
+	fillNumbers(s, 5)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	e = h.Reopen(t, e)
+	schema := kv.Key("schema")
+	set := func(key, value []byte) {
+		t.Helper()
+		if err := e.Apply(t.Context(), func(kv.Reader) ([]kv.Write, error) {
+			return []kv.Write{{Table: "meta", Key: key, Value: value}}, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, row := range map[string][]byte{"gone": nil, "older": []byte("1 one")} {
+		set(schema, row)
+		if _, err := kv.Open(t.Context(), e, s.fill(kv.Options{}), migrations); !errors.Is(err, kv.ErrSchemaLost) {
+			t.Errorf("schema row %s: %v, want ErrSchemaLost", name, err)
+		}
+	}
+	// The row gone in the middle of a migration leaves its cursor.
+	set(schema, nil)
+	set(kv.Key("migration"), []byte("002"))
+	if _, err := kv.Open(t.Context(), e, s.fill(kv.Options{}), []kv.Migration{twice("one")}); !errors.Is(err, kv.ErrSchemaLost) {
+		t.Errorf("a cursor without a schema row: %v, want ErrSchemaLost", err)
+	}
+	set(kv.Key("migration"), nil)
+	set(schema, []byte("3 three"))
+	s = open(t, e, kv.Options{}, migrations...)
+	equal(t, "nothing was migrated again", numbers(s), slices.Repeat([]int{1}, 5))
+}
