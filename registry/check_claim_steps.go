@@ -56,9 +56,11 @@ func (p replay) sums(l claimLife) {
 	for _, x := range l.payments {
 		paid += x.Amount
 	}
+	// Beyond what was due there is only what false returns explain, and it has to come back.
+	excess := l.net() > c.Amount && (l.net() > c.Amount+l.excused-l.settled || l.recovery == nil || l.recovery.Again && l.net() != c.Amount+l.again)
 	open := l.recovery != nil && l.recovery.Closed.IsZero()
 	switch {
-	case paid != l.paid || l.net() > c.Amount+l.again || l.back > l.paid || l.settled > l.back:
+	case paid != l.paid || l.back > l.paid || l.settled > l.back || excess:
 		p.problem("paid %s of %s yuan and got %s back: it does not add up", l.paid, c.Amount, l.back)
 	case l.state == policy.Confirmed && l.net() != c.Amount+l.again:
 		p.problem("is confirmed with %s of %s yuan paid", l.paid, c.Amount)

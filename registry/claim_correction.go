@@ -151,7 +151,7 @@ func (r *Registry) onCorrection(ctx context.Context, by Actor, id string, kind E
 				return err
 			}
 		}
-		counted := c.counts(tx.Now())
+		counted, had := c.counts(tx.Now()), c.InHands()
 		c, n, err := rule(c, tx.Now())
 		if err != nil {
 			return err
@@ -166,6 +166,11 @@ func (r *Registry) onCorrection(ctx context.Context, by Actor, id string, kind E
 			x.Ended = c.Steps[len(c.Steps)-1].LogIndex
 			if !counted && c.counts(tx.Now()) { // the right may have been used since, because it was free
 				if err := r.collideNow(tx, by, FromCorrection, c, x.Ended); err != nil {
+					return err
+				}
+			}
+			if had == 0 && c.InHands() > 0 { // the money had arrived, like that of a payment reported now
+				if err := r.relianceOfPayment(tx, c, x.Ended); err != nil {
 					return err
 				}
 			}
@@ -265,12 +270,21 @@ func (x *ClaimCorrection) change(c Claim, in NewClaimCorrection, old ClaimStep, 
 	if x.Amount == old.Amount && x.Reference == old.Reference && x.On == old.On {
 		bad = append(bad, fail.Field{Name: "step", Code: "unchanged", ZH: "与现有记录相同，无需更正", EN: "the step says so already"})
 	}
-	for _, s := range effectiveSteps(c.viewSteps()) {
-		if s.N != old.N && s.Kind == old.Kind && s.Reference == x.Reference && x.Reference != "" {
-			bad = append(bad, fail.Field{Name: "reference", Code: "reused", ZH: "该流水号已用于本申领的另一步骤", EN: "another step of this claim has this reference"})
-		}
+	if c.referenceUsed(x.Reference, old) {
+		bad = append(bad, fail.Field{Name: "reference", Code: "reused", ZH: "该流水号已用于本申领的另一步骤", EN: "another step of this claim has this reference"})
 	}
 	return bad
+}
+
+// referenceUsed reports whether another step has the reference that a step is to have: one
+// of its kind, and of a payment the bank's refusal under it, which would be taken for its
+// return, and the other way round.
+func (c Claim) referenceUsed(reference string, old ClaimStep) bool {
+	steps := effectiveSteps(c.viewSteps())
+	return reference != "" && slices.ContainsFunc(steps, func(s ClaimStep) bool {
+		return s.N != old.N && s.Reference == reference && (s.Kind == old.Kind && s.Of != old.N ||
+			old.Kind == StepPaid && failedAttempt(s, steps) || failedAttempt(old, steps) && s.Kind == StepPaid)
+	})
 }
 
 // correct is the claim with the correcting step. Conflict claim_correction_rests:
@@ -318,6 +332,10 @@ func (c Claim) DecideCorrection(n int, do ClaimCorrectionAct, reason string, by 
 	}
 	x.State, x.Decided = to, &SignOff{By: by.Account, At: now}
 	if do == ApproveClaimCorrection {
+		if old, ok := c.standing(x.Step); ok && !x.Void && x.Reference != old.Reference && c.referenceUsed(x.Reference, old) {
+			return c, fail.New(fail.Conflict, "claim_correction_reused", "another step of claim %s was recorded under %s meanwhile; reject the correction", c.ID, x.Reference).
+				In("申领 %s 的另一步骤其间已使用流水号 %s，请不予更正", c.ID, x.Reference)
+		}
 		if c, err = c.correct(x, by, now); err != nil {
 			return c, err
 		}

@@ -369,7 +369,7 @@ func (r *Registry) payoutLine(tx kv.Tx, by Actor, p Payout, l PayoutEntry) (Line
 	if err == nil {
 		if l.Result == LinePaid {
 			c, done, err = r.payClaim(tx, by, c, paying{Payment: Payment{Reference: l.Payment, PaidOn: l.PaidOn, Amount: l.Amount}, payout: p.ID, line: l.N})
-		} else {
+		} else if err = c.returnedWhole(l.Payment, l.Amount); err == nil {
 			c, done, err = c.giveBack(PaymentReturn{Payment: l.Payment, Reason: l.Reason, On: l.PaidOn}, p.ID, l.N, by, tx.Now())
 		}
 	}

@@ -97,8 +97,10 @@ type claimLife struct {
 	payments   []PaymentRecord // in force: not returned, oldest first
 	paid, back policy.Fen
 	unreturned map[int]ClaimStep // see takenBack
+	mistakes   []ClaimStep       // all of them; Of is the step of the payment
 	again      policy.Fen        // of paid: beyond what was due and not yet back, see payAgain
 	settled    policy.Fen        // of paid and of back: what was beyond it and came back
+	excused    policy.Fen        // what the mistakes so far explain of payments beyond what was due, settled or not
 	release    *ReleaseRecord
 	withdrawal *ReleaseRecord
 	refund     *RefundRecord // once all is back
@@ -165,7 +167,8 @@ func effectiveSteps(steps []ClaimStep) []ClaimStep {
 // lifeAfter folds steps, the first of the claim, into what they lead to. A step
 // that the one before does not allow is an error.
 func (c Claim) lifeAfter(steps []ClaimStep) (claimLife, error) {
-	l := claimLife{state: policy.Reserved, since: c.Reserved, expires: c.Expires, unreturned: takenBack(steps)}
+	l := claimLife{state: policy.Reserved, since: c.Reserved, expires: c.Expires}
+	l.unreturned, l.mistakes = takenBack(steps)
 	for _, s := range slices.Concat(c.Steps, steps) {
 		if s.Kind == StepExtended {
 			l.expires = s.Was // the end of the lock before the first extension
@@ -177,11 +180,11 @@ func (c Claim) lifeAfter(steps []ClaimStep) (claimLife, error) {
 		l.release = &ReleaseRecord{Reason: x.Reason, At: x.At, By: x.By, LogIndex: x.LogIndex}
 	}
 	for _, s := range effectiveSteps(steps) {
-		if s.Kind == StepReturned && s.Of == 0 && slices.ContainsFunc(l.payments, func(p PaymentRecord) bool { _, ok := l.unreturned[p.Step]; return ok }) {
-			continue // an attempt that failed while the one before was taken for returned: nothing came of it
-		}
 		if now := policy.StateAt(l.state, l.expires, s.At); now != l.state {
 			l.state, l.since = now, l.expires
+		}
+		if l.inVain(s) {
+			continue
 		}
 		was := l.state
 		ev, err := l.take(c, s)
@@ -196,6 +199,26 @@ func (c Claim) lifeAfter(steps []ClaimStep) (claimLife, error) {
 		}
 	}
 	return l, nil
+}
+
+// arrived reports whether a payment is in force that was once taken for returned.
+func (l claimLife) arrived() bool {
+	return slices.ContainsFunc(l.payments, func(p PaymentRecord) bool { _, ok := l.unreturned[p.Step]; return ok })
+}
+
+// inVain reports whether nothing comes of a step that the state does not allow, because
+// it was taken while a payment was taken for returned that had arrived: an attempt that
+// failed, a publicity or an objection to it, a release or a withdrawal.
+func (l claimLife) inVain(s ClaimStep) bool {
+	ev, ok := map[ClaimStepKind]policy.Event{StepReturned: policy.FailPayment, StepPublicised: policy.Publicise, StepObjected: policy.Object,
+		StepReleased: policy.Release, StepWithdrawn: policy.Withdraw}[s.Kind]
+	if !ok || !l.arrived() || s.Kind == StepReturned && slices.ContainsFunc(l.payments, func(p PaymentRecord) bool { return p.Step == s.Of }) {
+		return false
+	}
+	if _, err := policy.Move(l.state, ev); err == nil {
+		return false
+	}
+	return s.Kind == StepReturned || slices.ContainsFunc(l.mistakes, func(x ClaimStep) bool { return x.Corrects < s.N && s.N < x.N })
 }
 
 // neverPaid reports whether a payment of the past was taken away again by a
@@ -214,21 +237,23 @@ func (c Claim) neverPaid(steps []ClaimStep) (ClaimStep, bool) {
 }
 
 // takenBack are the returns among steps that a correction took away, by the step of
-// the payment that they had taken for returned: the money had reached the person.
-func takenBack(steps []ClaimStep) map[int]ClaimStep {
-	var out map[int]ClaimStep
+// the payment that they had taken for returned, the newest of each, and all: the money
+// had reached the person.
+func takenBack(steps []ClaimStep) (newest map[int]ClaimStep, all []ClaimStep) {
 	for _, s := range steps {
 		if s.Kind != StepCorrected || !s.Void || s.Corrects < 1 || s.Corrects > len(steps) {
 			continue
 		}
 		if was := steps[s.Corrects-1]; was.Kind == StepReturned && was.Of != 0 {
-			if out == nil {
-				out = map[int]ClaimStep{}
+			if newest == nil {
+				newest = map[int]ClaimStep{}
 			}
-			out[was.Of] = s
+			newest[was.Of] = s
+			s.Of = was.Of
+			all = append(all, s)
 		}
 	}
-	return out
+	return newest, all
 }
 
 // payAgain puts a payment into the life that was made because an earlier one was
@@ -236,21 +261,20 @@ func takenBack(steps []ClaimStep) map[int]ClaimStep {
 // back, and the right stays used by what was due. ok is false when no such mistake
 // explains the payment.
 func (l *claimLife) payAgain(amount policy.Fen) (ok bool) {
-	var by ClaimStep
-	var again policy.Fen
+	over := l.net() - amount
+	open := l.recovery != nil && l.recovery.Closed.IsZero() && !l.recovery.Again
+	if over > l.excused-l.settled || open && l.state != policy.Duplicate {
+		return false
+	}
+	by := l.mistakes[len(l.mistakes)-1]
 	for _, p := range l.payments[:len(l.payments)-1] {
 		if x, mistaken := l.unreturned[p.Step]; mistaken {
-			again += p.Amount
 			by = x
 		}
 	}
-	over := l.net() - amount
-	if over > again-l.settled || l.back > l.settled || l.recovery != nil && !l.recovery.Again {
-		return false
-	}
 	restores := false
 	l.again = over
-	l.recovery = &RecoveryItem{Amount: over, Opened: by.At, Restores: &restores, Reason: by.Reason, Again: true}
+	l.recovery = &RecoveryItem{Amount: over, Back: l.back - l.settled, Opened: by.At, Restores: &restores, Reason: by.Reason, Again: true}
 	return true
 }
 
@@ -292,6 +316,13 @@ func (l *claimLife) take(c Claim, s ClaimStep) (policy.Event, error) {
 }
 
 func (l *claimLife) takePayment(c Claim, s ClaimStep) (policy.Event, error) {
+	defer func() {
+		for _, x := range l.mistakes {
+			if x.Of == s.N {
+				l.excused += s.Amount // of those that come after it
+			}
+		}
+	}()
 	over := l.net() > c.Amount-s.Amount // nothing may overflow
 	if s.Amount < 0 || s.Amount > c.Amount || s.Amount == 0 && c.Amount != 0 || over && len(l.unreturned) == 0 {
 		return "", wrongAmount(s.Amount, c.Amount, l.net(), 0)
@@ -300,12 +331,20 @@ func (l *claimLife) takePayment(c Claim, s ClaimStep) (policy.Event, error) {
 	l.payments = append(slices.Clip(l.payments), PaymentRecord{Payment: Payment{Reference: s.Reference, PaidOn: s.On, Amount: s.Amount},
 		Late: s.Late, Unpublicised: s.Unpublicised, Payout: s.Payout, Step: s.N, At: s.At, By: s.By, LogIndex: s.LogIndex})
 	whole := l.net() == c.Amount
+	if l.arrived() && !l.state.GivenUp() && l.state != policy.Duplicate {
+		s.Late, s.TooLate = false, false // it was given up only while the one before was taken for returned
+	}
 	switch {
 	case over:
+		duplicate := l.recovery // which has all of it to come back, if this one had no right either
 		if !l.payAgain(c.Amount) {
 			return "", wrongAmount(s.Amount, c.Amount, l.net()-s.Amount, 0)
 		}
-		return policy.PayAgain, nil
+		if l.state != policy.Duplicate || !s.TooLate {
+			return policy.PayAgain, nil
+		}
+		l.again, l.recovery = 0, duplicate
+		fallthrough
 	case s.TooLate:
 		item := RecoveryItem{Back: l.back, Opened: s.At}
 		if l.recovery != nil && l.state == policy.Duplicate {
@@ -342,15 +381,30 @@ func (l *claimLife) takeReturn(due policy.Fen, s ClaimStep) (policy.Event, error
 		l.recovery = &item
 	}
 	switch {
-	case l.again > 0 && l.back == l.settled && l.net() == due: // the bank returned what was too much
-		item := *l.recovery
-		item.Amount, item.Closed, l.again = 0, s.At, 0
-		l.recovery = &item
-		return policy.AgainBack, nil
+	case l.again > 0:
+		return l.returnAgain(due, s), nil
 	case l.net() == 0:
 		return policy.Return, nil
 	}
 	return policy.ReturnPart, nil
+}
+
+// returnAgain is a bank return while what was paid twice is recovered. A part of it that
+// came back already is settled once no more is too much.
+func (l *claimLife) returnAgain(due policy.Fen, s ClaimStep) policy.Event {
+	item := *l.recovery
+	l.recovery = &item
+	over := l.net() - due
+	if over > item.Back {
+		item.Amount, l.again = over, over
+		return policy.AgainPart
+	}
+	item.Amount, item.Closed = item.Back, s.At
+	l.settled, l.again = l.settled+item.Back, 0
+	if over == item.Back {
+		return policy.AgainBack
+	}
+	return policy.AgainShort
 }
 
 func (l *claimLife) takeRefund(s ClaimStep) (policy.Event, error) {

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/text/unicode/norm"
@@ -127,7 +128,8 @@ func (c Claim) paidOn(field string, on standards.Date, now time.Time) []fail.Fie
 // paidBefore reports whether a payment is on the claim already, under its
 // reference. A payment that a correction took away is not.
 func (c Claim) paidBefore(pay Payment) (bool, error) {
-	for _, s := range effectiveSteps(c.viewSteps()) {
+	steps := effectiveSteps(c.viewSteps())
+	for _, s := range steps {
 		if s.Reference != pay.Reference {
 			continue
 		}
@@ -137,7 +139,7 @@ func (c Claim) paidBefore(pay Payment) (bool, error) {
 		case s.Kind == StepPaid:
 			return false, fail.New(fail.Conflict, "payment_reference_reused", "payment %s was reported with %s yuan on %s", pay.Reference, s.Amount, s.On).
 				In("支付流水号 %s 已登记：%s 元，%s；如登记有误，请申请更正", pay.Reference, s.Amount, s.On)
-		case s.Kind == StepReturned && s.Of == 0:
+		case failedAttempt(s, steps):
 			return false, fail.New(fail.Conflict, "payment_returned", "payment %s was reported as refused by the bank; a new payment has a new reference", pay.Reference).
 				In("支付流水号 %s 已登记为退票；重新拨付请使用新的流水号，登记有误请申请更正", pay.Reference)
 		}
@@ -145,12 +147,28 @@ func (c Claim) paidBefore(pay Payment) (bool, error) {
 	return false, nil
 }
 
+// failedAttempt reports whether a step is the bank's refusal of a payment that is not
+// recorded as made: it never was, or a correction took it away. steps are the effective ones.
+func failedAttempt(s ClaimStep, steps []ClaimStep) bool {
+	return s.Kind == StepReturned && !slices.ContainsFunc(steps, func(p ClaimStep) bool { return p.N == s.Of && p.Kind == StepPaid })
+}
+
+// returnedBefore reports whether the return of a payment is on the claim already, under
+// the reference that was stated then or the one that its payment has now.
+func (c Claim) returnedBefore(reference string) bool {
+	steps := effectiveSteps(c.viewSteps())
+	return slices.ContainsFunc(steps, func(s ClaimStep) bool {
+		return s.Kind == StepReturned && (s.Reference == reference ||
+			slices.ContainsFunc(steps, func(p ClaimStep) bool { return p.Kind == StepPaid && p.N == s.Of && p.Reference == reference }))
+	})
+}
+
 // wrongAmount refuses an amount that is neither what is still to be paid nor
 // within the advance.
 func wrongAmount(amount, decided, paid, advance policy.Fen) error {
 	rest := decided - paid
 	zh, en := fmt.Sprintf("应为核定金额 %s 元", decided), fmt.Sprintf("the decided amount is %s yuan", decided)
-	if paid > 0 {
+	if paid > 0 && rest > 0 {
 		zh, en = fmt.Sprintf("已发放 %s 元，应为余额 %s 元", paid, rest), fmt.Sprintf("%s yuan were paid, %s yuan are left", paid, rest)
 	}
 	if advance > paid {
@@ -197,19 +215,30 @@ func (c Claim) giveBack(in PaymentReturn, payout string, line int, by Actor, now
 	if len(bad) > 0 {
 		return c, false, fail.New(fail.Invalid, "return", "the return is not complete").In("退票信息有误").At(bad...)
 	}
-	for _, s := range effectiveSteps(c.viewSteps()) {
-		if s.Kind == StepReturned && s.Reference == reference {
-			return c, true, nil
-		}
-	}
 	step := ClaimStep{Kind: StepReturned, Reference: reference, Reason: reason, On: in.On, Payout: payout, Line: line}
 	for _, p := range c.life().payments {
 		if p.Reference == reference {
 			step.Of, step.Amount = p.Step, p.Amount
 		}
 	}
+	if step.Of == 0 && c.returnedBefore(reference) {
+		return c, true, nil
+	}
 	out, err = c.take(step, by, now)
 	return out, false, err
+}
+
+// returnedWhole refuses the return of a payment in force under another amount than it has:
+// a bank returns a payment whole, and a line that says otherwise may be of another claim.
+func (c Claim) returnedWhole(payment string, amount policy.Fen) error {
+	for _, p := range c.life().payments {
+		if p.Reference == payment && p.Amount != amount {
+			return fail.New(fail.Invalid, "return", "payment %q is of %s yuan, and %s yuan were returned; a return is of a whole payment", p.Reference, p.Amount, amount).
+				In("支付流水号 %s 的发放金额为 %s 元，退票金额为 %s 元；退票为整笔，请核对", p.Reference, p.Amount, amount).
+				At(fail.Field{Name: "amount_fen", Code: "amount", ZH: "应为 " + p.Amount.String() + " 元", EN: p.Amount.String() + " yuan"})
+		}
+	}
+	return nil
 }
 
 // bankText is plainText for what a bank writes, which must not name an account.

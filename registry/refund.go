@@ -18,7 +18,7 @@ import (
 // first part, since nobody may guess it; and what was said once stands.
 type Refund struct {
 	Amount    policy.Fen     `json:"amount_fen"`
-	Reference string         `json:"reference,omitempty"` // of this part, 1 to 64 characters; may be empty when all comes back at once
+	Reference string         `json:"reference,omitempty"` // of this part, 1 to 64 characters; may be empty when all of the claim comes back at once
 	On        standards.Date `json:"on,omitempty"`        // day it came back; the day it is recorded when empty
 	Reason    string         `json:"reason"`              // 1 to 200 characters, nothing personal; needed when it opens the recovery
 	Restores  *bool          `json:"restores_right"`
@@ -138,7 +138,8 @@ func (c Claim) PayBack(in Refund, law *policy.RefundRule, by Actor, now time.Tim
 	if !opens {
 		said, owed = life.recovery.Restores, life.recovery.Amount-life.recovery.Back
 	}
-	if !opens && life.recovery.Again {
+	again := !opens && life.recovery.Again
+	if again {
 		law = nil // it is about a claim that is paid back, and this one stays paid
 	}
 	decided, more := restores(said, in.Restores, law)
@@ -149,6 +150,11 @@ func (c Claim) PayBack(in Refund, law *policy.RefundRule, by Actor, now time.Tim
 		return c, false, fail.New(fail.Invalid, "refund", "%s of %s yuan came back; a part has a reference, so that it is not taken for another", in.Amount, owed).
 			In("追回 %s 元，少于应追回的 %s 元；分次追回的，每次请填写凭证号", in.Amount, owed).
 			At(fail.Field{Name: "reference", Code: "required", ZH: "分次追回请填写本次凭证号", EN: "a part needs its reference"})
+	}
+	if in.Reference == "" && again { // what was due may come back later, and would look the same
+		return c, false, fail.New(fail.Invalid, "refund", "what was paid twice came back; its refund has a reference, so that it is not taken for that of what was due").
+			In("追回的是多付部分，请填写凭证号，以区别于应得部分的追回").
+			At(fail.Field{Name: "reference", Code: "required", ZH: "追回多付部分请填写本次凭证号", EN: "the refund of what was paid twice needs its reference"})
 	}
 	out, err = c.take(ClaimStep{Kind: StepRefunded, Amount: in.Amount, Reference: in.Reference, On: on, Reason: reason, Restores: decided}, by, now)
 	return out, false, err
@@ -183,7 +189,7 @@ func (c Claim) Recover(in NewRecovery, law *policy.RefundRule, by Actor, now tim
 	if bad = append(bad, more...); len(bad) > 0 {
 		return c, false, fail.New(fail.Invalid, "recovery", "the recovery is not complete").In("追回立项信息有误").At(bad...)
 	}
-	if r := c.Recovery; c.State == policy.Recovering && r != nil && r.Reason == reason && r.Restores != nil && *r.Restores == *decided {
+	if r := c.Recovery; c.State == policy.Recovering && r != nil && !r.Again && r.Reason == reason && r.Restores != nil && *r.Restores == *decided {
 		return c, true, nil
 	}
 	out, err = c.take(ClaimStep{Kind: StepRecovery, Reason: reason, Restores: decided}, by, now)

@@ -96,10 +96,11 @@ type modelLife struct {
 	publicity standards.Date // last day of one that runs or has run
 	payments  []modelPayment // in force
 	back      policy.Fen
-	restores  *bool        // what the recovery says
-	arrived   map[int]bool // steps of payments that were taken for returned by mistake
-	again     policy.Fen   // of what was paid, twice because of that; until it is back
-	settled   policy.Fen   // and the part of it that was refunded
+	restores  *bool       // what the recovery says
+	arrived   map[int]int // how often a payment was taken for returned by mistake, by its step
+	again     policy.Fen  // of what was paid, twice because of that; until it is back
+	settled   policy.Fen  // and the part of it that was refunded
+	excused   policy.Fen  // what false returns so far explain of it, settled or not
 }
 
 type modelPayment struct {

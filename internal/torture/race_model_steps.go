@@ -68,12 +68,12 @@ func givenUp(s policy.State) bool {
 // fold takes the claim's steps, as they stand after their corrections, one by one.
 func (c *modelClaim) fold() (modelLife, string) {
 	newest := map[int]registry.ClaimStep{}
-	l := modelLife{state: policy.Reserved, expires: c.expires, arrived: map[int]bool{}}
+	l := modelLife{state: policy.Reserved, expires: c.expires, arrived: map[int]int{}}
 	for _, s := range c.steps {
 		if s.Kind == registry.StepCorrected {
 			newest[s.Corrects] = s
 			if was := c.steps[s.Corrects-1]; s.Void && was.Kind == registry.StepReturned {
-				l.arrived[was.Of] = true
+				l.arrived[was.Of]++
 			}
 		}
 	}
@@ -95,6 +95,13 @@ func (c *modelClaim) fold() (modelLife, string) {
 
 // take is the table of a claim's life.
 func (l *modelLife) take(c *modelClaim, s registry.ClaimStep, state policy.State) policy.State {
+	if l.paidAllAlong() && c.whileReturned(s.N) {
+		switch k := s.Kind; {
+		case (k == registry.StepReleased || k == registry.StepWithdrawn) && state != policy.Payable,
+			(k == registry.StepPublicised || k == registry.StepObjected) && state != policy.PartPaid:
+			return state // nothing comes of it: the person had the money
+		}
+	}
 	open := state == policy.Reserved || state == policy.Publicised
 	unpaid := open || state == policy.Payable
 	switch s.Kind {
@@ -141,13 +148,29 @@ func (l *modelLife) take(c *modelClaim, s registry.ClaimStep, state policy.State
 	return policy.None
 }
 
+// paidAllAlong says that a payment is in force that was taken for returned by mistake.
+func (l *modelLife) paidAllAlong() bool {
+	return slices.ContainsFunc(l.payments, func(p modelPayment) bool { return l.arrived[p.step] > 0 })
+}
+
+// whileReturned says that step n was taken between a false return and its correction.
+func (c *modelClaim) whileReturned(n int) bool {
+	return slices.ContainsFunc(c.steps, func(s registry.ClaimStep) bool {
+		return s.Kind == registry.StepCorrected && s.Void && c.steps[s.Corrects-1].Kind == registry.StepReturned && c.steps[s.Corrects-1].Of != 0 && s.Corrects < n && n < s.N
+	})
+}
+
 func (l *modelLife) takePaid(c *modelClaim, s registry.ClaimStep, state policy.State) policy.State {
 	open := state == policy.Reserved || state == policy.Publicised || state == policy.Payable || state == policy.PartPaid
 	l.payments = append(slices.Clip(l.payments), modelPayment{step: s.N, amount: s.Amount})
+	defer func() { l.excused += policy.Fen(l.arrived[s.N]) * s.Amount }() // of those that come after it
+	if l.paidAllAlong() && !givenUp(state) && state != policy.Duplicate {
+		s.Late, s.TooLate = false, false // it was never given up
+	}
 	switch {
 	case s.Amount <= 0:
 	case l.got() > c.amount:
-		return l.takeTwice(c, state)
+		return l.takeTwice(c, s, state)
 	case s.TooLate && (givenUp(state) || state == policy.Duplicate):
 		return policy.Duplicate
 	case s.TooLate || s.Late != givenUp(state) || !s.Late && !open:
@@ -162,24 +185,27 @@ func (l *modelLife) takePaid(c *modelClaim, s registry.ClaimStep, state policy.S
 // takeTwice is of a payment beyond what was due. It can only be one that was made
 // because an earlier one was taken for returned and had arrived: what is too much has
 // to come back, and the right stays used by the rest.
-func (l *modelLife) takeTwice(c *modelClaim, state policy.State) policy.State {
-	var arrived policy.Fen
-	for _, p := range l.payments[:len(l.payments)-1] {
-		if l.arrived[p.step] {
-			arrived += p.amount
-		}
-	}
-	again := l.again > 0 && state == policy.Recovering
-	if l.again = l.got() - c.amount; l.again > arrived-l.settled || l.back > l.settled || state != policy.Confirmed && state != policy.PartPaid && !again {
+func (l *modelLife) takeTwice(c *modelClaim, s registry.ClaimStep, state policy.State) policy.State {
+	over, again := l.got()-c.amount, l.again > 0
+	if over > l.excused-l.settled {
 		return policy.None
 	}
-	return policy.Recovering
+	switch l.again = over; {
+	case state == policy.Duplicate && s.TooLate: // neither had the right
+		l.again = 0
+		return state
+	case state == policy.Confirmed, state == policy.PartPaid, state == policy.Duplicate, state == policy.Recovering && again:
+		return policy.Recovering
+	case state == policy.PartlyRefunded && again:
+		return state
+	}
+	return policy.None
 }
 
 func (l *modelLife) takeReturned(c *modelClaim, s registry.ClaimStep, state policy.State) policy.State {
 	i := slices.IndexFunc(l.payments, func(p modelPayment) bool { return s.Of != 0 && p.step == s.Of })
 	if i < 0 { // never reported as made, or that was corrected away
-		if slices.ContainsFunc(l.payments, func(p modelPayment) bool { return l.arrived[p.step] }) {
+		if l.paidAllAlong() {
 			return state // tried while the one before was taken for returned
 		}
 		switch state {
@@ -204,11 +230,19 @@ func (l *modelLife) takeReturned(c *modelClaim, s registry.ClaimStep, state poli
 			return policy.Duplicate
 		}
 		return policy.Released
-	case policy.Recovering:
-		if l.again > 0 && l.got() == c.amount { // it was the one too many
-			l.again = 0
+	case policy.Recovering, policy.PartlyRefunded:
+		over, refunded := l.got()-c.amount, l.back-l.settled
+		switch {
+		case l.again == 0:
+			return policy.None
+		case over > refunded: // less is too much
+			l.again = over
+			return state
+		}
+		if l.settled, l.again = l.back, 0; over == refunded { // it was the one too many
 			return policy.Confirmed
 		}
+		return policy.PartPaid
 	}
 	return policy.None
 }

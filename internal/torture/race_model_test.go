@@ -34,6 +34,8 @@ func TestModelOfAFalseReturn(t *testing.T) {
 		"and paid again":       {[]registry.ClaimStep{refund(due), {Kind: registry.StepReturned, Of: 4, Amount: due}, paid}, policy.Confirmed, due, 0},
 		"more than is owed":    {[]registry.ClaimStep{refund(due + 1)}, policy.None, due - 1, 0},
 		"the second returned":  {[]registry.ClaimStep{{Kind: registry.StepReturned, Of: 4, Amount: due}}, policy.Confirmed, due, 0},
+		"the second, later":    {[]registry.ClaimStep{refund(400_00), {Kind: registry.StepReturned, Of: 4, Amount: due}}, policy.PartPaid, due - 400_00, 0},
+		"and the rest":         {[]registry.ClaimStep{refund(400_00), {Kind: registry.StepReturned, Of: 4, Amount: due}, {Kind: registry.StepPaid, Amount: 400_00}}, policy.Confirmed, due, 0},
 		"and a third of a sum": {[]registry.ClaimStep{paid}, policy.None, 3 * due, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,21 +10,21 @@ import (
 // State is where a claim 补贴申领 stands. This is its whole life; none is a claim
 // that does not exist yet ([None]), and a dash means refused.
 //
-//	state           | reserve  | extend     | publicise  | object    | approve | pay_part  | confirm   | return   | return_part | fail       | release  | withdraw  | expire  | recover    | refund_part     | refund   | late_payment | late_part | late_payment_too_late | pay_again  | again_back
-//	----------------+----------+------------+------------+-----------+---------+-----------+-----------+----------+-------------+------------+----------+-----------+---------+------------+-----------------+----------+--------------+-----------+-----------------------+------------+-----------
-//	none            | reserved | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | -               | -        | -            | -         | -                     | -          | -
-//	reserved        | -        | reserved   | publicised | -         | payable | part_paid | confirmed | -        | -           | reserved   | released | withdrawn | expired | -          | -               | -        | -            | -         | -                     | -          | -
-//	publicised      | -        | publicised | -          | reserved  | payable | part_paid | confirmed | -        | -           | publicised | released | withdrawn | expired | -          | -               | -        | -            | -         | -                     | -          | -
-//	payable         | -        | -          | -          | -         | -       | part_paid | confirmed | -        | -           | payable    | released | withdrawn | -       | -          | -               | -        | -            | -         | -                     | -          | -
-//	part_paid       | -        | -          | part_paid  | part_paid | -       | part_paid | confirmed | payable  | part_paid   | part_paid  | -        | -         | -       | recovering | partly_refunded | refunded | -            | -         | -                     | recovering | -
-//	confirmed       | -        | -          | -          | -         | -       | -         | -         | payable  | part_paid   | -          | -        | -         | -       | recovering | partly_refunded | refunded | -            | -         | -                     | recovering | -
-//	released        | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | -               | -        | confirmed    | part_paid | duplicate             | -          | -
-//	withdrawn       | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | -               | -        | confirmed    | part_paid | duplicate             | -          | -
-//	expired         | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | -               | -        | confirmed    | part_paid | duplicate             | -          | -
-//	duplicate       | -        | -          | -          | -         | -       | -         | -         | released | duplicate   | -          | -        | -         | -       | -          | partly_refunded | refunded | -            | -         | duplicate             | -          | -
-//	recovering      | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | partly_refunded | refunded | -            | -         | -                     | recovering | confirmed
-//	partly_refunded | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | partly_refunded | refunded | -            | -         | -                     | -          | confirmed
-//	refunded        | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | -               | -        | -            | -         | -                     | -          | -
+//	state           | reserve  | extend     | publicise  | object    | approve | pay_part  | confirm   | return   | return_part | fail       | release  | withdraw  | expire  | recover    | refund_part     | refund   | late_payment | late_part | late_payment_too_late | pay_again       | again_back | again_part      | again_short
+//	----------------+----------+------------+------------+-----------+---------+-----------+-----------+----------+-------------+------------+----------+-----------+---------+------------+-----------------+----------+--------------+-----------+-----------------------+-----------------+------------+-----------------+------------
+//	none            | reserved | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | -               | -        | -            | -         | -                     | -               | -          | -               | -
+//	reserved        | -        | reserved   | publicised | -         | payable | part_paid | confirmed | -        | -           | reserved   | released | withdrawn | expired | -          | -               | -        | -            | -         | -                     | -               | -          | -               | -
+//	publicised      | -        | publicised | -          | reserved  | payable | part_paid | confirmed | -        | -           | publicised | released | withdrawn | expired | -          | -               | -        | -            | -         | -                     | -               | -          | -               | -
+//	payable         | -        | -          | -          | -         | -       | part_paid | confirmed | -        | -           | payable    | released | withdrawn | -       | -          | -               | -        | -            | -         | -                     | -               | -          | -               | -
+//	part_paid       | -        | -          | part_paid  | part_paid | -       | part_paid | confirmed | payable  | part_paid   | part_paid  | -        | -         | -       | recovering | partly_refunded | refunded | -            | -         | -                     | recovering      | -          | -               | -
+//	confirmed       | -        | -          | -          | -         | -       | -         | -         | payable  | part_paid   | -          | -        | -         | -       | recovering | partly_refunded | refunded | -            | -         | -                     | recovering      | -          | -               | -
+//	released        | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | -               | -        | confirmed    | part_paid | duplicate             | -               | -          | -               | -
+//	withdrawn       | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | -               | -        | confirmed    | part_paid | duplicate             | -               | -          | -               | -
+//	expired         | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | -               | -        | confirmed    | part_paid | duplicate             | -               | -          | -               | -
+//	duplicate       | -        | -          | -          | -         | -       | -         | -         | released | duplicate   | -          | -        | -         | -       | -          | partly_refunded | refunded | -            | -         | duplicate             | recovering      | -          | -               | -
+//	recovering      | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | partly_refunded | refunded | -            | -         | -                     | recovering      | confirmed  | recovering      | part_paid
+//	partly_refunded | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | partly_refunded | refunded | -            | -         | -                     | partly_refunded | confirmed  | partly_refunded | part_paid
+//	refunded        | -        | -          | -          | -         | -       | -         | -         | -        | -           | -          | -        | -         | -       | -          | -               | -        | -            | -         | -                     | -               | -          | -               | -
 //
 // Reserved and publicised expire when the lock runs out: the right is held for one
 // payer only as long as that payer moves on, and publicity 公示 by itself gives no
@@ -42,7 +42,9 @@ import (
 // pay_again is a payment beyond what was due: one before it had been recorded as
 // returned, was paid again, and then a correction took that return away, since the
 // money had arrived. What was too much is recovered, and again_back is the last of
-// it; the claim itself stays paid and its right used.
+// it; the claim itself stays paid and its right used. The bank may return one of these
+// payments too: again_part leaves less of it to recover, and after again_short some of
+// what was due is to be paid again.
 type State string
 
 // The states of a claim. None is a claim that does not exist yet.
@@ -117,12 +119,14 @@ const (
 	LatePaymentTooLate Event = "late_payment_too_late" // the right is gone
 	PayAgain           Event = "pay_again"             // beyond what was due: a payment before had been taken for returned, wrongly
 	AgainBack          Event = "again_back"            // the last of what was paid beyond it is back
+	AgainPart          Event = "again_part"            // the bank returned some of what was paid beyond it
+	AgainShort         Event = "again_short"           // the bank returned more than what was paid beyond it
 )
 
 // Events lists the events.
 func Events() []Event {
 	return []Event{Reserve, Extend, Publicise, Object, Approve, PayPart, Confirm, Return, ReturnPart, FailPayment, Release, Withdraw, Expire,
-		Recover, RefundPart, Refund, LatePayment, LatePart, LatePaymentTooLate, PayAgain, AgainBack}
+		Recover, RefundPart, Refund, LatePayment, LatePart, LatePaymentTooLate, PayAgain, AgainBack, AgainPart, AgainShort}
 }
 
 // moves is the table of [State]; what is not here is refused.
@@ -136,9 +140,9 @@ var moves = map[State]map[Event]State{
 	Released:       {LatePayment: Confirmed, LatePart: PartPaid, LatePaymentTooLate: Duplicate},
 	Withdrawn:      {LatePayment: Confirmed, LatePart: PartPaid, LatePaymentTooLate: Duplicate},
 	Expired:        {LatePayment: Confirmed, LatePart: PartPaid, LatePaymentTooLate: Duplicate},
-	Duplicate:      {Return: Released, ReturnPart: Duplicate, RefundPart: PartlyRefunded, Refund: Refunded, LatePaymentTooLate: Duplicate},
-	Recovering:     {RefundPart: PartlyRefunded, Refund: Refunded, PayAgain: Recovering, AgainBack: Confirmed},
-	PartlyRefunded: {RefundPart: PartlyRefunded, Refund: Refunded, AgainBack: Confirmed},
+	Duplicate:      {Return: Released, ReturnPart: Duplicate, RefundPart: PartlyRefunded, Refund: Refunded, LatePaymentTooLate: Duplicate, PayAgain: Recovering},
+	Recovering:     {RefundPart: PartlyRefunded, Refund: Refunded, PayAgain: Recovering, AgainBack: Confirmed, AgainPart: Recovering, AgainShort: PartPaid},
+	PartlyRefunded: {RefundPart: PartlyRefunded, Refund: Refunded, PayAgain: PartlyRefunded, AgainBack: Confirmed, AgainPart: PartlyRefunded, AgainShort: PartPaid},
 }
 
 // Move returns the state after ev. A move that the table does not have is
@@ -161,6 +165,7 @@ var eventNames = map[Event]string{
 	Recover: "追回立项", RefundPart: "部分追回", Refund: "追回",
 	LatePayment: "补报发放", LatePart: "补报先行拨付", LatePaymentTooLate: "补报发放（资格已被占用）",
 	PayAgain: "重复拨付（前次退票有误）", AgainBack: "多付部分追回",
+	AgainPart: "多付部分退票", AgainShort: "退票超出多付部分",
 }
 
 // Payment returns the event that records the payment of all that was still to be
