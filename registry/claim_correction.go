@@ -116,8 +116,9 @@ func (r *Registry) ProposeClaimCorrection(ctx context.Context, by Actor, id stri
 
 // DecideClaimCorrection approves, rejects or, for who asked, withdraws the n-th
 // correction of a claim. reason is needed to reject. Forbidden second_person: the
-// account that asked cannot approve or reject. Conflict claim_correction_state; and
-// when the claim has moved on so that the correction cannot be any more.
+// account that asked cannot approve or reject. Conflict claim_correction_state;
+// claim_correction_reused; and when the claim has moved on so that the correction
+// cannot be any more.
 func (r *Registry) DecideClaimCorrection(ctx context.Context, by Actor, id string, n int, do ClaimCorrectionAct, reason string) (ClaimView, error) {
 	kind := ClaimCorrectionEnded
 	if do == ApproveClaimCorrection {
@@ -282,7 +283,7 @@ func (x *ClaimCorrection) change(c Claim, in NewClaimCorrection, old ClaimStep, 
 func (c Claim) referenceUsed(reference string, old ClaimStep) bool {
 	steps := effectiveSteps(c.viewSteps())
 	return reference != "" && slices.ContainsFunc(steps, func(s ClaimStep) bool {
-		return s.N != old.N && s.Reference == reference && (s.Kind == old.Kind && s.Of != old.N ||
+		return s.N != old.N && s.Reference == reference && (s.Kind == old.Kind ||
 			old.Kind == StepPaid && failedAttempt(s, steps) || failedAttempt(old, steps) && s.Kind == StepPaid)
 	})
 }

@@ -137,6 +137,12 @@ func (w *lifeWalk) try(what string, do func(c Claim) (Claim, bool, error)) bool 
 	}
 	w.claim = out
 	s := out.Steps[len(out.Steps)-1]
+	if want, ok := map[ClaimStepKind]policy.State{StepReleased: policy.Released, StepWithdrawn: policy.Withdrawn, StepPublicised: out.State, StepReturned: out.State}[s.Kind]; ok && s.Of == 0 {
+		ev := map[ClaimStepKind]policy.Event{StepReleased: policy.Release, StepWithdrawn: policy.Withdraw, StepPublicised: policy.Publicise, StepReturned: policy.FailPayment}[s.Kind]
+		if _, err := policy.Move(policy.State(state), ev); err != nil || out.State != want {
+			w.failf("%s was taken in state %s: %s, %v", what, state, out.State, err)
+		}
+	}
 	w.told = append(w.told, what)
 	w.did[strings.Fields(what)[0]+" "+state]++
 	w.did["in "+string(out.State)]++

@@ -221,8 +221,13 @@ func (c Claim) giveBack(in PaymentReturn, payout string, line int, by Actor, now
 			step.Of, step.Amount = p.Step, p.Amount
 		}
 	}
-	if step.Of == 0 && c.returnedBefore(reference) {
-		return c, true, nil
+	if step.Of == 0 {
+		if c.returnedBefore(reference) {
+			return c, true, nil
+		}
+		if _, err := policy.Move(c.StateAt(now), policy.FailPayment); err != nil {
+			return c, false, err
+		}
 	}
 	out, err = c.take(step, by, now)
 	return out, false, err
