@@ -30,7 +30,6 @@ type lifeWalk struct {
 	money map[int]*walkedMoney // by step
 	told  []string             // what was done, for who reads a failure
 	did   map[string]int
-	last  func(c Claim) (Claim, bool, error) // the newest step that was taken, once more
 }
 
 // walkedMoney is a step that moved money, as it stands after its corrections.

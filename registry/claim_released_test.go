@@ -50,6 +50,10 @@ func TestClaimReleasedByMistakeStandsAgain(t *testing.T) {
 	if got := told(e.feed(e.kunshan)); !strings.Contains(got, "paid_void recover confirmed") {
 		t.Errorf("its payer was told %q", got)
 	}
+	rows, totals, _, err := e.Recoveries(ctx, e.kunshan, registry.RecoveryQuery{Institution: e.issuer.Institution.ID}, registry.Page{})
+	if err != nil || len(rows) != 1 || rows[0].Claim != first.Claim.ID || rows[0].Outstanding != amount || rows[0].Withdrawn || len(totals) != 1 || totals[0].Outstanding != amount {
+		t.Errorf("to be recovered: %+v %+v, %v", rows, totals, err)
+	}
 }
 
 // A line of a payout that returns another amount than was paid is of another payment.

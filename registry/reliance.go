@@ -158,6 +158,19 @@ type RelianceEntry struct {
 	Paid     policy.Fen   `json:"paid_fen"`
 	Webhook  string       `json:"webhook,omitempty"` // of RelianceWebhookDisabled
 	LogIndex uint64       `json:"log_index"`         // of the change
+	// Voiding is the entry of the log under which a payment after a voiding is listed as
+	// to be recovered. It is 0 where the claim is listed by the voiding itself, or by an
+	// earlier payment.
+	Voiding uint64 `json:"voiding,omitempty"`
+}
+
+// recovers is the entry of the log of the voiding for which the claim is listed as to
+// be recovered by this entry; 0: it is not.
+func (e RelianceEntry) recovers() uint64 {
+	if e.What == RelianceVoided {
+		return e.LogIndex
+	}
+	return e.Voiding
 }
 
 // day is the civil day on which the change was recorded.
@@ -245,11 +258,31 @@ func (r *Registry) relianceOfPayment(tx kv.Tx, c Claim, index uint64) error {
 		Version: cert.Versions, Status: cert.Status, Since: cert.Issued, Effective: standards.DateOf(tx.Now()), State: c.StateAt(tx.Now()), Paid: c.InHands(), LogIndex: index}
 	if void := cert.last(ChangeVoid); void != nil {
 		e.Effective, e.Document, e.Reason = void.Effective, void.Document, void.Reason
+		listed, err := listedFor(tx, c, *void)
+		if err != nil {
+			return err
+		}
+		if !listed {
+			e.Voiding = void.LogIndex
+		}
 	}
 	if e.Advice, ok = Advise(e.What, e.Status, e.State, e.Paid); !ok {
 		return nil
 	}
 	return r.putReliance(tx, []RelianceEntry{e.of(cert)})
+}
+
+// listedFor reports whether a claim is among those to be recovered after a voiding: it
+// was told of it, or is to be, or was paid after it before.
+func listedFor(rd kv.Reader, c Claim, void Change) (bool, error) {
+	d := relianceDue{What: RelianceVoided, At: void.Recorded, LogIndex: void.LogIndex}
+	if _, told := d.entry(relianceSubject{Status: CertificateVoided}, c); told {
+		return true, nil
+	}
+	rng := kv.Prefix(kv.Key(c.ID))
+	rng.Limit = pageMax
+	told, _, err := reliances.ScanIndex(rd, indexRelianceByClaim, rng)
+	return slices.ContainsFunc(told, func(e RelianceEntry) bool { return e.Voiding == void.LogIndex }), err
 }
 
 // rely writes the entries of a change now when they are few and nothing older

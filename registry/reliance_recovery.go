@@ -237,7 +237,7 @@ func (e RelianceEntry) recovery(c Claim, cert Certificate, now time.Time) Recove
 		Claim: e.Claim, Reference: e.Reference, Seq: e.Seq, State: state, StateName: ClaimStateName(state), StateThen: e.State, LogIndex: e.LogIndex}
 	row.Paid, row.Refunded = c.Money()
 	row.Outstanding = row.Paid - row.Refunded
-	if last := cert.last(ChangeVoid); cert.Status != CertificateVoided || last == nil || last.LogIndex != e.LogIndex {
+	if last := cert.last(ChangeVoid); cert.Status != CertificateVoided || last == nil || last.LogIndex != e.recovers() {
 		row.Withdrawn, row.Outstanding = true, 0
 	}
 	return row

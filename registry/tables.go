@@ -1287,13 +1287,13 @@ var (
 				return [][]byte{kv.Key(e.Claim, e.LogIndex)}
 			}},
 			{Table: indexRecoveries, Keys: func(e RelianceEntry) [][]byte {
-				if e.What != RelianceVoided {
+				if e.recovers() == 0 {
 					return nil
 				}
 				return [][]byte{kv.Key(e.Institution, e.day(), e.Payer, e.Seq)}
 			}},
 			{Table: indexRecoveriesByPayer, Keys: func(e RelianceEntry) [][]byte {
-				if e.What != RelianceVoided {
+				if e.recovers() == 0 {
 					return nil
 				}
 				return [][]byte{kv.Key(e.Payer, e.Institution, e.day(), e.Payer, e.Seq)}

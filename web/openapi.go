@@ -25,7 +25,7 @@ import (
 
 // apiVersion is the version of the document. It changes whenever the document
 // does; the golden test sees to it.
-const apiVersion = "0.8.0"
+const apiVersion = "0.9.0"
 
 // node is a piece of the document.
 type node map[string]any
