@@ -168,10 +168,10 @@ func nextClaim(rd kv.Reader, p PersonID) (int, error) {
 		return 1, err
 	}
 	parts, err := kv.ParseKey(last[0].Key)
-	if err != nil || len(parts) != 2 {
-		return 0, fmt.Errorf("the key %x of a claim cannot be read: %w", last[0].Key, err)
+	if err != nil {
+		return 0, err
 	}
-	n, ok := parts[1].(uint64)
+	n, ok := parts[len(parts)-1].(uint64)
 	if !ok {
 		return 0, fmt.Errorf("the key %x of a claim ends with no number", last[0].Key)
 	}
