@@ -48,6 +48,7 @@ func engines(t *testing.T, fn func(t *testing.T, open func(t testing.TB, dir str
 // with each passed candidate having one certificate. The invariants are checked
 // when the test ends (registrytest).
 func TestNothingCollidesUnderFaults(t *testing.T) {
+	t.Parallel()
 	batches := 24
 	if needed.RaceDetector {
 		batches = 8

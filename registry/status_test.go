@@ -245,6 +245,7 @@ type publisher struct {
 // After every step what is published is never older than before, and says exactly
 // what the ledger was at its time.
 func TestAnOlderListNeverReplacesANewerOne(t *testing.T) {
+	t.Parallel()
 	steps, seeds := 250, 2
 	if needed.RaceDetector {
 		steps, seeds = 100, 1

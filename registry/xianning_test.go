@@ -57,6 +57,7 @@ func (x *xianning) reviewsOf(by registrytest.Issuer) (out []signs.Review, list s
 
 // TestXianning: 咸宁审计案例 (2021年10月备案，11—12月25批次、2600余份证书).
 func TestXianning(t *testing.T) {
+	t.Parallel()
 	clock := &registrytest.Clock{}
 	clock.Set(time.Date(2024, 2, 26, 1, 0, 0, 0, time.UTC))
 	x := &xianning{Env: registrytest.New(t, registrytest.Options{Clock: clock}), t: t, scale: 1, peopleOf: map[string]int{}}

@@ -60,6 +60,7 @@ func readBatch(t testing.TB, body []byte) (out batchAnswer) {
 const batchQuery = batchPath + "?policy=sample-2026&source=SB&at=2026-03-01&reference=9"
 
 func TestFileOfClaimsOverHTTP(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, func(c *Config) { c.Limits.Batch = 20 })
 	issued := s.MustCertificates(s.issuer, 0, 3)
 	var file strings.Builder

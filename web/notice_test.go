@@ -91,6 +91,7 @@ func TestNoticeIsAboutWhatIsWithinReach(t *testing.T) {
 // A notice is handed out on paper: one certificate and one fund take one sheet, all
 // funds of Kunshan two pages.
 func TestNoticeOnPaper(t *testing.T) {
+	t.Parallel()
 	chromium, info := needed.Chromium(t), needed.Tool(t, "pdfinfo", "poppler-utils")
 	s, notice := kunshanNotice(t)
 	for name, c := range map[string]struct {

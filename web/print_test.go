@@ -126,6 +126,7 @@ func save(t testing.TB, name string, data []byte) string {
 
 // The print view in a real browser: one page of A4, its code readable.
 func TestPrintViewInABrowser(t *testing.T) {
+	t.Parallel()
 	for program, debian := range map[string]string{"chromium": "chromium", "pdftoppm": "poppler-utils", "pdfinfo": "poppler-utils", "zbarimg": "zbar-tools", "ZXingReader": "zxing-cpp-tools"} {
 		needed.Tool(t, program, debian)
 	}

@@ -250,6 +250,7 @@ func TestEncryptedBackups(t *testing.T) {
 // TestOneProcessMakesTheBackup: of two over one database one does it, and the
 // other knows.
 func TestOneProcessMakesTheBackup(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	m.env["BAJIGONG_DATA"], m.env["BAJIGONG_STORE"] = filepath.Join(t.TempDir(), "data"), pgtest.New(t)
 	m.run(exitOK, "init", "--origin", "https://zs.example.gov.cn", "--region", "320000", "--code", "js")
@@ -274,6 +275,7 @@ func TestOneProcessMakesTheBackup(t *testing.T) {
 // TestBackupsOfAServer: serve makes the first one at once, more when asked, and
 // goes on serving.
 func TestBackupsOfAServer(t *testing.T) {
+	t.Parallel()
 	m := newStore(t)
 	dir := filepath.Join(t.TempDir(), "b")
 	asked := make(chan string, 1)

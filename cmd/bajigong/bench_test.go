@@ -26,6 +26,7 @@ func smallBench(t *testing.T, store string) fillFlags {
 // TestBench takes every path of bench once, on both engines. Figures are not
 // judged: machines differ.
 func TestBench(t *testing.T) {
+	t.Parallel()
 	for name, store := range benchStores {
 		if needed.RaceDetector && name == "postgresql" { // TestBenchClaims has both
 			continue
@@ -65,6 +66,7 @@ func soundFigures(t *testing.T, figures []benchFigure) {
 // TestBenchClaims fills, measures, fills more and measures again in one folder, on a
 // slow disk; the invariants of the register hold in the end.
 func TestBenchClaims(t *testing.T) {
+	t.Parallel()
 	for name, store := range benchStores {
 		t.Run(name, func(t *testing.T) {
 			opt := smallBench(t, store(t))

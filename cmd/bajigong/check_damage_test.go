@@ -31,6 +31,7 @@ var unseenDamage = map[kv.Table]string{
 // candidate who did not pass may go: so a few of each table are tried.) A part that cannot go on with what is left says so, and the
 // others are checked all the same.
 func TestLostRecordsAreSeen(t *testing.T) {
+	t.Parallel()
 	d := newDamaged(t)
 	var tables []kv.Table
 	e := d.engine()

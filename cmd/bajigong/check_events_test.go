@@ -11,15 +11,16 @@ import (
 )
 
 // TestCheckSeesWhatEventsSay changes members of the records of the demonstration
-// behind the register's back, every third of them, or all with BAJIGONG_TEST_CHANGES
+// behind the register's back, every sixth of them, or all with BAJIGONG_TEST_CHANGES
 // in the environment: a check sees it, or registrytest.Unsaid says why not.
 func TestCheckSeesWhatEventsSay(t *testing.T) {
-	every := 3
+	t.Parallel()
+	every := 6
 	switch {
 	case os.Getenv("BAJIGONG_TEST_CHANGES") != "":
 		every = 1
 	case needed.RaceDetector:
-		every = 9
+		every = 12
 	}
 	newDamaged(t).withStore(nil, func(db *kv.DB, reg *registry.Registry) {
 		byEvents, byOthers := registrytest.SeesChanges(t, db, reg, every)

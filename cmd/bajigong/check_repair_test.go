@@ -164,6 +164,7 @@ func member(value []byte, path ...string) []byte {
 // demonstration, sees the check red for each, kills the repair in the middle again
 // and again, and has everything back as it was.
 func TestRepairMakesAnew(t *testing.T) {
+	t.Parallel()
 	d := newDamaged(t)
 	if report := d.check(); report.Found > 0 || !report.Whole {
 		t.Fatalf("the demonstration: %v", report.Problems)
@@ -237,6 +238,7 @@ func TestRepairMakesAnew(t *testing.T) {
 // newest of them are gone. The check says so before and after a repair; if the counter
 // were made to fit, the next record would be given the number of the one that is lost.
 func TestRepairNeverLowersACounter(t *testing.T) {
+	t.Parallel()
 	d := newDamaged(t)
 	parts := map[kv.Table]string{"claims": "records and their events", "decisions": "counters", "reliance": "counters", "credit_events": "credit"}
 	for i, table := range slices.Sorted(maps.Keys(parts)) {

@@ -97,6 +97,7 @@ func TestReadOnlyDisk(t *testing.T) {
 // TestClaimsBesideACheck: claims are reserved while the whole store is checked
 // again and again, on both engines, and no check holds one up.
 func TestClaimsBesideACheck(t *testing.T) {
+	t.Parallel()
 	for _, store := range []string{"", "postgresql"} {
 		t.Run(cmp.Or(store, "bbolt"), func(t *testing.T) {
 			if store != "" {

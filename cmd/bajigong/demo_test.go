@@ -20,6 +20,7 @@ func testWorld() (world, *bytes.Buffer, *bytes.Buffer) {
 }
 
 func TestDemoOnce(t *testing.T) {
+	t.Parallel()
 	t.Run("bbolt", func(t *testing.T) { mustDemo(t) })
 	t.Run("postgres", func(t *testing.T) { mustDemo(t, "--store", pgtest.New(t)) })
 }

@@ -17,6 +17,7 @@ import (
 // since a later checkpoint was published, nothing is signed. Recovered to the
 // end, it goes on.
 func TestPointInTimeRecovery(t *testing.T) {
+	t.Parallel()
 	began := time.Now()
 	server := pgtest.StartArchiving(t)
 	m := newMachine(t)

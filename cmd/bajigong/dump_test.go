@@ -78,6 +78,7 @@ func rootOf(t testing.TB, store string) string {
 // PostgreSQL and back: every entry of every table is the same, the log has the
 // same root, and the register is sound in both places.
 func TestMovingHouse(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	dir := t.TempDir()
 	m.run(exitOK, "demo", "--once", "--dir", dir)
@@ -146,6 +147,7 @@ func TestDumpIsWholeOrNotThere(t *testing.T) {
 
 // TestDumpOfAServedStore: a bbolt store belongs to its server.
 func TestDumpOfAServedStore(t *testing.T) {
+	t.Parallel()
 	m := newStore(t)
 	data := dataFlags{dir: m.env["BAJIGONG_DATA"]}
 	reg, err := data.open(t.Context(), m.world(), slog.New(slog.DiscardHandler))
@@ -435,6 +437,7 @@ func TestEncryptedDump(t *testing.T) {
 // TestKilledRestore kills the restoring process again and again; each time it
 // goes on where it stopped, and what comes out is the register.
 func TestKilledRestore(t *testing.T) {
+	t.Parallel()
 	t.Run("bbolt", func(t *testing.T) { killedRestore(t, filepath.Join(t.TempDir(), "s.db")) })
 	t.Run("postgres", func(t *testing.T) { killedRestore(t, postgresURL(pgtest.New(t))) })
 }
@@ -643,7 +646,6 @@ func serveUntil(t *testing.T, dir, word string, more ...string) string {
 // startServe runs serve as a process of its own until fn ends.
 func startServe(t *testing.T, dir string, fn func(errs *syncBuffer), more ...string) *syncBuffer {
 	t.Helper()
-	t.Setenv(asCommand, "1")
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -143,6 +143,7 @@ func certificatesCSV(t *testing.T, s *served, session string) [][]string {
 // TestIssueWaitsForTheServer: a server that goes away in the middle, answers 202
 // and is restarted is waited for.
 func TestIssueWaitsForTheServer(t *testing.T) {
+	t.Parallel()
 	var asked atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)

@@ -11,6 +11,7 @@ import (
 // TestKeyRingIsEncrypted: a register whose keys lie encrypted is made, refuses to
 // open without the passphrase, gets another one and a key file.
 func TestKeyRingIsEncrypted(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	w, out, errs := testWorld()
 	dir := filepath.Join(t.TempDir(), "data")

@@ -134,6 +134,7 @@ func TestCheckReportsAsJSON(t *testing.T) {
 
 // TestStoreHeldByAServer: what opens the store says why it cannot.
 func TestStoreHeldByAServer(t *testing.T) {
+	t.Parallel()
 	m := newStore(t)
 	holder := newMachine(t)
 	data := dataFlags{dir: m.env["BAJIGONG_DATA"]}

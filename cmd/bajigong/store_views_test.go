@@ -19,6 +19,7 @@ import (
 // TestReportViews holds the views to the register's own statistics, on the
 // demonstration's store.
 func TestReportViews(t *testing.T) {
+	t.Parallel()
 	store := postgresURL(pgtest.New(t))
 	w := system()
 	w.stdin, w.stdout, w.stderr = strings.NewReader(""), io.Discard, io.Discard

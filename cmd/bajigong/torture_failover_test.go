@@ -14,6 +14,7 @@ var stormSize = torture.Size{IssueRows: 60, UploadRows: 30, Claims: 60}
 // TestFailover: two processes work while the primary dies; its synchronous standby
 // has everything that was answered, and the processes find it by themselves.
 func TestFailover(t *testing.T) {
+	t.Parallel()
 	pgtest.Start(t) // skips, or fails in CI, when the machine has none
 	report, err := tortureFailover(t.Context(), tortureWorld(t), failoverOptions{runs: 1, seed: seedOf(t), window: time.Second, dir: t.TempDir(), size: stormSize})
 	if err != nil {
@@ -28,6 +29,7 @@ func TestFailover(t *testing.T) {
 
 // TestKillAroundTheDatabase strikes once in each way.
 func TestKillAroundTheDatabase(t *testing.T) {
+	t.Parallel()
 	pgtest.Start(t)
 	report, err := tortureOnDatabase(t.Context(), tortureWorld(t), failoverOptions{runs: len(databaseBlows), seed: seedOf(t), window: 300 * time.Millisecond, dir: t.TempDir(), size: stormSize})
 	if err != nil {

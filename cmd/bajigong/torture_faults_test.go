@@ -13,6 +13,7 @@ import (
 
 // TestFaults lets the disk of `serve` fail in every way once, and be full.
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	needStrace(t)
 	runs, met := len(diskFaults()), 4
 	if needed.RaceDetector {
@@ -31,6 +32,7 @@ func TestFaults(t *testing.T) {
 
 // TestPowerCutOfServe cuts the power at moments of `serve` under load over HTTP.
 func TestPowerCutOfServe(t *testing.T) {
+	t.Parallel()
 	needStrace(t)
 	opt := powercutOptions{of: "serve", cuts: 6, seed: seedOf(t), dir: realDir(t), size: torture.Size{Issue: 2, IssueRows: 40, Upload: 1, UploadRows: 30, Claims: 24}}
 	report, err := torturePowercut(t.Context(), tortureWorld(t), opt)
@@ -42,6 +44,7 @@ func TestPowerCutOfServe(t *testing.T) {
 
 // TestSoak is seconds of what `torture soak` does for hours.
 func TestSoak(t *testing.T) {
+	t.Parallel()
 	if _, err := os.Stat("/proc/self/status"); err != nil {
 		needed.Missing(t, "the memory of a process, which Linux shows:", err)
 	}

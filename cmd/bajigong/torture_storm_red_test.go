@@ -18,6 +18,7 @@ import (
 // TestStormIsHeldToItsWord: what the judge of a storm calls whole is whole. Each kind
 // of loss, and of doubling, is made by hand once, and each is seen.
 func TestStormIsHeldToItsWord(t *testing.T) {
+	t.Parallel()
 	p, err := newPatient(t.Context(), tortureWorld(t), filepath.Join(t.TempDir(), "register"), "", seedOf(t))
 	if err != nil {
 		t.Fatal(err)

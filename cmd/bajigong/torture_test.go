@@ -38,7 +38,6 @@ func init() {
 // tortureWorld is the real machine with its output kept.
 func tortureWorld(t *testing.T) world {
 	t.Helper()
-	t.Setenv(asCommand, "1")
 	w := system()
 	w.stdin, w.stdout, w.stderr = strings.NewReader(""), io.Discard, io.Discard
 	w.env = func(string) string { return "" }
@@ -50,6 +49,7 @@ func tortureWorld(t *testing.T) world {
 
 // TestKill kills the process in the middle of its work and looks at what it left.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	opt := killOptions{runs: 4, seed: seedOf(t), dir: t.TempDir(), every: 2, fresh: 2,
 		size: torture.Size{Issue: 3, IssueRows: 60, Upload: 1, UploadRows: 40, Claims: 40}}
 	mustKill(t, opt)
@@ -57,6 +57,7 @@ func TestKill(t *testing.T) {
 
 // TestKillOnPostgreSQL does the same to a process whose store is a database.
 func TestKillOnPostgreSQL(t *testing.T) {
+	t.Parallel()
 	opt := killOptions{runs: 2, seed: seedOf(t), dir: t.TempDir(), store: postgresURL(pgtest.New(t)), every: 1, fresh: 1,
 		size: torture.Size{Issue: 3, IssueRows: 60, Upload: 1, UploadRows: 40, Claims: 40}}
 	mustKill(t, opt)
@@ -73,6 +74,7 @@ func mustKill(t *testing.T, opt killOptions) {
 
 // TestPowerCut cuts the power at moments of one process.
 func TestPowerCut(t *testing.T) {
+	t.Parallel()
 	needStrace(t)
 	opt := powercutOptions{cuts: 12, seed: seedOf(t), dir: realDir(t),
 		size: torture.Size{Issue: 2, IssueRows: 40, Upload: 1, UploadRows: 30, Claims: 24}}
@@ -88,6 +90,7 @@ func TestPowerCut(t *testing.T) {
 // there was one since the answer before, and the store rebuilt from nothing but
 // what was synced has what was answered.
 func TestServeSyncs(t *testing.T) {
+	t.Parallel()
 	needStrace(t)
 	w := tortureWorld(t)
 	data := dataFlags{dir: filepath.Join(realDir(t), "data")}
@@ -262,6 +265,7 @@ func TestTortureRefusesAStoreInUse(t *testing.T) {
 // TestRace lets two processes race for claims, for a second and a half each, and holds all
 // to the model: over one server of a file, and on one database.
 func TestRace(t *testing.T) {
+	t.Parallel()
 	size := torture.RaceSize{Seed: seedOf(t), People: 24, Clients: 8, For: 1500 * time.Millisecond, Days: 420}
 	for name, store := range map[string]func(t *testing.T) string{
 		"bbolt":      func(*testing.T) string { return "" },

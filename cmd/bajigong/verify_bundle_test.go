@@ -108,6 +108,7 @@ func TestBundleRefusesAnOlderRegister(t *testing.T) {
 
 // TestScriptFetchesFromAServer: the module's fetchTrust against a real register.
 func TestScriptFetchesFromAServer(t *testing.T) {
+	t.Parallel()
 	node := needed.Tool(t, "node", "nodejs")
 	s := newServed(t)
 	one := s.MustCertificates(s.MustAdmit(1), 0, 2)[0]

@@ -66,6 +66,7 @@ func get(t testing.TB, e kv.Engine, key string) string {
 }
 
 func TestContract(t *testing.T) {
+	t.Parallel()
 	var where sync.Map // engine to connection string
 	openAt := func(t *testing.T, connString string) kv.Engine {
 		e := open(t, connString, pgkv.Options{})

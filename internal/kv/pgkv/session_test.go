@@ -54,6 +54,7 @@ func TestErrors(t *testing.T) {
 }
 
 func TestSessionSettings(t *testing.T) {
+	t.Parallel()
 	connString := pgtest.New(t) + " options='-c synchronous_commit=off -c statement_timeout=0'"
 	e, err := Open(t.Context(), connString, Options{Timeout: 6 * time.Second})
 	if err != nil {

@@ -47,6 +47,7 @@ func share(t testing.TB, dbs []*kv.DB, writers []int, during time.Duration) []ti
 // long, and nobody has to live on what the other leaves. The figures are loose
 // since the machine of a test may do anything meanwhile; -v shows them.
 func TestShareOfTheLock(t *testing.T) {
+	t.Parallel()
 	connString := pgtest.New(t)
 	for _, test := range []struct {
 		name    string

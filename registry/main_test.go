@@ -1,0 +1,12 @@
+package registry_test
+
+import (
+	"testing"
+
+	"bajigong/internal/needed"
+)
+
+func TestMain(m *testing.M) {
+	needed.FewCollections()
+	m.Run()
+}
