@@ -161,7 +161,7 @@ func TestEveryFlippedBitOfABundleIsFound(t *testing.T) {
 	damaged, forged, opens := 0, 0, 0
 	for i := range file {
 		for bit := range 8 {
-			if !needed.Tried(8*i+bit, 17) {
+			if !needed.Tried(8*i+bit, 5, 17) {
 				continue
 			}
 			changed := slices.Clone(file)

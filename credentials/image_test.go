@@ -77,7 +77,7 @@ func TestQRBudgetOverACorpus(t *testing.T) {
 			if prefix != 50 && i%4 != 0 {
 				continue // a look at longer hosts; the budget is held at 50
 			}
-			if !needed.Tried(i, 7) {
+			if !needed.Tried(i, 1, 7) {
 				continue
 			}
 			for j, trade := range []string{"", "01"} {

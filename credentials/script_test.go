@@ -261,7 +261,7 @@ func (c *scriptCorpus) fill(k, foreign, strangers keys) {
 	c.material(k, foreign, all, signed, lists(fresh, false, false, false))
 	for i := range len(good) {
 		for bit := range 8 {
-			if !needed.Tried(8*i+bit, 9) {
+			if !needed.Tried(8*i+bit, 3, 9) {
 				continue
 			}
 			b := []byte(good)
@@ -271,10 +271,7 @@ func (c *scriptCorpus) fill(k, foreign, strangers keys) {
 	}
 	c.trust("directory keys", scriptTrust{JWKS: sets[1:2]})
 	c.trust("status keys", scriptTrust{JWKS: sets[2:]})
-	every := 1
-	if needed.RaceDetector {
-		every = 9
-	}
+	every := needed.Every(3, 9) // odd: each bit of a byte comes in turn
 	c.Flips = []scriptFlips{{c.byName["directory keys"], "directory", signed, every}, {c.byName["status keys"], "list", k.signedList(t, Revocation, 0, fresh, 1, 77, 130971), every}}
 	c.Places = []string{text, string(good), string(k.token(t, placed(maxStatus))), "hello", testOrigin + "/c/" + string(handleOf(7)), "a.b.c"}
 }

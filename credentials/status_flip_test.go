@@ -39,7 +39,7 @@ func TestEveryFlippedBitIsRefusedWithItsReason(t *testing.T) {
 				part = "content"
 			}
 			for bit := range 8 {
-				if !needed.Tried(8*i+bit, 9) { // nine: each bit of a byte comes in turn
+				if !needed.Tried(8*i+bit, 3, 9) { // odd: each bit of a byte comes in turn
 					continue
 				}
 				b := []byte(text)

@@ -66,7 +66,7 @@ func TestLostRecordsAreSeen(t *testing.T) {
 	}
 	seen, tried := 0, 0
 	for i, table := range tables {
-		if !needed.Tried(i, 8) {
+		if !needed.Tried(i, 1, 8) {
 			continue
 		}
 		tried++

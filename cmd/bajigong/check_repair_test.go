@@ -242,7 +242,7 @@ func TestRepairNeverLowersACounter(t *testing.T) {
 	d := newDamaged(t)
 	parts := map[kv.Table]string{"claims": "records and their events", "decisions": "counters", "reliance": "counters", "credit_events": "credit"}
 	for i, table := range slices.Sorted(maps.Keys(parts)) {
-		if !needed.Tried(i, 4) {
+		if !needed.Tried(i, 1, 4) {
 			continue
 		}
 		part := parts[table]
@@ -329,7 +329,7 @@ func (d *damaged) spoilEach(indexes []kv.Table, sums map[kv.Table]string, before
 			}
 			return ws
 		})
-		if needed.Tried(i, 8) || i == len(indexes)-1 {
+		if needed.Tried(i, 1, 8) || i == len(indexes)-1 {
 			found["indexes"] = red(table, "indexes", "entries gone, of others, and of nobody")
 		}
 	}

@@ -15,10 +15,7 @@ import (
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	needStrace(t)
-	runs, met := len(diskFaults()), 4
-	if needed.RaceDetector {
-		runs, met = 5, 2
-	}
+	runs, met := len(diskFaults())/needed.Every(2, 2), 2
 	opt := faultOptions{runs: runs, seed: seedOf(t), dir: realDir(t), size: torture.Size{Issue: 3, IssueRows: 60, Upload: 1, UploadRows: 40, Claims: 50}}
 	report, err := tortureFaults(t.Context(), tortureWorld(t), opt)
 	noProblems(t, report, report.Problems, err)

@@ -23,9 +23,21 @@ func Missing(t testing.TB, why ...any) {
 	t.Skip(append([]any{"left out:"}, why...)...)
 }
 
-// Tried reports whether a test of one goroutine is to try input i of its loop: under
-// the race detector, which finds nothing in such a test, every n-th alone.
-func Tried(i, n int) bool { return !RaceDetector || i%n == 0 }
+// Tried reports whether a test is to try input i of a long loop, see Every.
+func Tried(i, usually, raced int) bool { return i%Every(usually, raced) == 0 }
+
+// Every is which of the inputs of a long loop a test is to try: each n-th, fewer under
+// the race detector, which finds nothing in one goroutine, and all with
+// BAJIGONG_TEST_WHOLE in the environment.
+func Every(usually, raced int) int {
+	switch {
+	case os.Getenv("BAJIGONG_TEST_WHOLE") != "":
+		return 1
+	case RaceDetector:
+		return raced
+	}
+	return usually
+}
 
 // Tool is the path of a program; debian names the package that has it.
 func Tool(t testing.TB, program, debian string) string {

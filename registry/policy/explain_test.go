@@ -60,7 +60,7 @@ func TestDiffSeesEveryChange(t *testing.T) {
 			t.Errorf("%s differs from itself: %+v", name, d)
 		}
 		for how, m := range all {
-			if !drawn(how, 5) || needed.RaceDetector && !drawn(how, 40) {
+			if !drawn(how, 10, 40) {
 				continue
 			}
 			p, err := Parse(name, []byte(m))
@@ -76,7 +76,7 @@ func TestDiffSeesEveryChange(t *testing.T) {
 			}
 		}
 	}
-	if seen < 100 && !needed.RaceDetector || seen < 10 {
+	if seen < 50 && !needed.RaceDetector || seen < 10 {
 		t.Errorf("only %d mutants are other policies", seen)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"bajigong/internal/fail"
-	"bajigong/internal/needed"
 )
 
 // TestParse2SaysWhatIsWrong changes one place of testdata/full2.yaml, or of
@@ -121,7 +120,7 @@ func TestParse2SaysWhatIsWrong(t *testing.T) {
 func TestEveryMutantDecides(t *testing.T) {
 	for _, name := range []string{"testdata/full2.yaml", "testdata/work2.yaml"} {
 		for how, m := range mutants(t, policyFiles(t)[name]) {
-			if !drawn(how, 4) || needed.RaceDetector && !drawn(how, 32) {
+			if !drawn(how, 8, 32) {
 				continue
 			}
 			p, err := Parse(name, []byte(m))

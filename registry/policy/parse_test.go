@@ -126,17 +126,14 @@ func TestParseListsAllProblems(t *testing.T) {
 	}
 }
 
-// TestEveryLineMatters removes each line of each policy in turn: the file must
+// TestEveryLineMatters removes lines of each policy, one at a time: the file must
 // then be refused or read as another policy.
 func TestEveryLineMatters(t *testing.T) {
 	files, err := fs.Glob(embedded, "policies/*.yaml")
 	if err != nil || len(files) < 2 {
 		t.Fatal(files, err)
 	}
-	for n, file := range files {
-		if needed.RaceDetector && n%10 != 0 { // one goroutine: nothing to race, and minutes
-			continue
-		}
+	for _, file := range files {
 		src, err := embedded.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -147,7 +144,7 @@ func TestEveryLineMatters(t *testing.T) {
 		}
 		lines := bytes.SplitAfter(src, []byte("\n"))
 		for i, line := range lines {
-			if s := strings.TrimSpace(string(line)); s == "" || s[0] == '#' {
+			if s := strings.TrimSpace(string(line)); s == "" || s[0] == '#' || !needed.Tried(i, 3, 30) {
 				continue
 			}
 			p, err := Parse(file, bytes.Join(slices.Delete(slices.Clone(lines), i, i+1), nil))
