@@ -11,6 +11,7 @@ import (
 
 	"bajigong/internal/fail"
 	"bajigong/internal/invented"
+	"bajigong/internal/kv"
 	"bajigong/internal/kv/kvtest"
 	"bajigong/internal/rulefile"
 	"bajigong/registry"
@@ -106,8 +107,15 @@ func asJSON(t testing.TB, v any) string {
 	return string(b)
 }
 
+// Two payers reserve the same right 200 times at once, each time anew.
 func TestOneOfManyParallelReservationsIsAllowed(t *testing.T) {
-	e := newClaimEnv(t, registrytest.Options{Rerun: kvtest.Rerun(3)})
+	engines(t, func(t *testing.T, open func(testing.TB, string) kv.Engine) {
+		mustAllowOne(t, newClaimEnv(t, registrytest.Options{Rerun: kvtest.Rerun(3), Engine: open}))
+	})
+}
+
+func mustAllowOne(t *testing.T, e *claimEnv) {
+	t.Helper()
 	cert := e.issue(7, "6-31-01-03", standards.Senior)
 	person := invented.PersonAt(7)
 	type result struct {
@@ -115,7 +123,7 @@ func TestOneOfManyParallelReservationsIsAllowed(t *testing.T) {
 		answer registry.ClaimAnswer
 		err    error
 	}
-	results := make([]result, 100)
+	results := make([]result, 200)
 	var wg sync.WaitGroup
 	for i := range results {
 		q := e.request(7, cert.Number)

@@ -50,7 +50,7 @@ func tortureWorld(t *testing.T) world {
 // TestKill kills the process in the middle of its work and looks at what it left.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	opt := killOptions{runs: 4, seed: seedOf(t), dir: t.TempDir(), every: 2, fresh: 2,
+	opt := killOptions{runs: 8, seed: seedOf(t), dir: t.TempDir(), every: 2, fresh: 2,
 		size: torture.Size{Issue: 3, IssueRows: 60, Upload: 1, UploadRows: 40, Claims: 40}}
 	mustKill(t, opt)
 }
