@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,9 +32,13 @@ type opened struct {
 
 func (o *opened) Close() error { return o.db.Close() }
 
+// postgresWords are the words with which a connection string of keywords may begin.
+var postgresWords = []string{"host", "hostaddr", "port", "dbname", "user", "password", "passfile", "service", "servicefile", "sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout", "target_session_attrs", "application_name"}
+
 // isPostgres tells a connection string, as a URL or as keywords, from a path.
 func isPostgres(store string) bool {
-	return strings.HasPrefix(store, "postgres://") || strings.HasPrefix(store, "postgresql://") || strings.HasPrefix(store, "host=")
+	word, _, keyword := strings.Cut(store, "=")
+	return strings.HasPrefix(store, "postgres://") || strings.HasPrefix(store, "postgresql://") || keyword && slices.Contains(postgresWords, strings.TrimSpace(word))
 }
 
 // openStore opens the engine behind a path or a postgres:// address.

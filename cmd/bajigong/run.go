@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -120,6 +121,7 @@ anybody verifies, subsidy offices never pay twice.
   bajigong init --origin https://zs.example.gov.cn --region 320000 --code js
   bajigong serve                serve what init made
   bajigong verify CODE          check a certificate, with or without a server`,
+		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -127,6 +129,16 @@ anybody verifies, subsidy offices never pay twice.
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(commands(w)...)
 	return root
+}
+
+// version is what this program was built from: the version of its module, which has the
+// time and the commit where there is no release, and that of Go.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	return info.Main.Version + " " + info.GoVersion
 }
 
 // exactly wraps cobra's count of arguments as a usage error.

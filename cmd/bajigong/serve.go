@@ -65,7 +65,7 @@ read or write it and ends with exit code 6.)
 			if err != nil {
 				return usageError{fmt.Errorf("listen on %s: %w", listen, err)}
 			}
-			log.Info("serving", "listen", ln.Addr().String(), "origin", reg.config.Origin)
+			log.Info("serving", "listen", ln.Addr().String(), "origin", reg.config.Origin, "version", version())
 			pages := webConfig(reg.config, w.now, log)
 			if pages.Paper, err = paperOf(reg.config, log); err != nil {
 				return errors.Join(err, ln.Close())

@@ -162,3 +162,19 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 	}
 	says(t, m.errs.String(), "发现", "problems found")
 }
+
+// A store is a path unless it is a connection string of PostgreSQL in one of its forms.
+func TestIsPostgres(t *testing.T) {
+	for store, want := range map[string]bool{
+		"postgres://u@h/d": true, "postgresql:///d?host=/run": true, "host=/run dbname=d": true, "dbname=d": true, "user = u host=h": true, "service=register": true,
+		"/var/lib/bajigong/store.db": false, "store.db": false, "a=b/store.db": false, "host": false, "": false,
+	} {
+		if got := isPostgres(store); got != want {
+			t.Errorf("%q: %t", store, got)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	says(t, newMachine(t).run(exitOK, "--version"), "bajigong version ", "go1.")
+}
