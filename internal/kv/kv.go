@@ -139,8 +139,11 @@ func StateOf(r Reader) uint64 {
 // A Watcher is an Engine whose connections may lead to another copy of the
 // database one day. DB names the one row that it alone writes, with each of its
 // groups; a copy whose row is older than what was confirmed is not to be read.
+// Confirm says what the row of a group had that was found to be kept after its
+// commit was cut off.
 type Watcher interface {
 	Watch(t Table, key []byte)
+	Confirm(group uint64)
 }
 
 // ErrOutcomeUnknown is wrapped by an Engine when the connection broke while the

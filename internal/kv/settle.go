@@ -21,6 +21,9 @@ func (db *DB) settle(g *group, first error) error {
 		switch {
 		case err == nil:
 			db.opt.Log.Info("kv: commit outcome settled", "group", g.number)
+			if w, ok := db.engine.(Watcher); ok {
+				w.Confirm(g.number)
+			}
 			return nil
 		case errors.Is(err, ErrOutcomeUnknown):
 			g.unsure = true

@@ -60,6 +60,36 @@ func TestOldCopyIsRefused(t *testing.T) {
 	}
 }
 
+// A group whose commit was answered to nobody, and was found to be kept, counts too.
+func TestCopyWithoutASettledGroupIsRefused(t *testing.T) {
+	t.Parallel()
+	connString := pgtest.New(t)
+	p := pgtest.NewProxy(t, connString)
+	db := openDB(t, open(t, p.ConnString(), pgkv.Options{Timeout: time.Second}), "a")
+	if err := write(db, "k", "first"); err != nil {
+		t.Fatal(err)
+	}
+	row := fmt.Sprintf("tbl = 'meta' and key = decode('%x', 'hex')", kv.Key("writer", "a"))
+	sql(t, connString, "create table before as select * from bajigong_kv where "+row)
+	cut := false
+	p.OnCommit(func() pgtest.Fault {
+		if cut {
+			return pgtest.Pass
+		}
+		cut = true
+		return pgtest.CutAnswered
+	})
+	if err := write(db, "k", "second"); err != nil || !cut {
+		t.Fatalf("%v, cut off %t", err, cut)
+	}
+	sql(t, connString, "update bajigong_kv set value = (select value from before) where "+row)
+	p.Cut()
+	read := func(rd kv.Reader) error { _, err := rd.Get("t", []byte("k")); return err }
+	if err := db.View(t.Context(), read); !errors.Is(err, kv.ErrStale) {
+		t.Errorf("a copy without the group is read: %v", err)
+	}
+}
+
 // An old primary that comes back beside the new one, and is named first, is passed
 // over by a process that was told of more.
 func TestPrimaryThatCameBackIsPassedOver(t *testing.T) {

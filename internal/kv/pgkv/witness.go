@@ -45,6 +45,13 @@ func (w *witness) committed(writes []kv.Write) {
 	}
 }
 
+// Confirm says that the row was found to have this number. kv.DB calls it.
+func (e *Engine) Confirm(group uint64) {
+	e.witness.mu.Lock()
+	defer e.witness.mu.Unlock()
+	e.witness.confirmed = max(e.witness.confirmed, group)
+}
+
 // question is a statement to be put after others, or nothing, and the least number
 // that is a good answer.
 func (w *witness) question() (sql string, least uint64) {
