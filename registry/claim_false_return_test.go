@@ -183,13 +183,20 @@ func (s lifeStep) on(t *testing.T, c Claim, now time.Time) Claim {
 	return corrected(t, c, NewClaimCorrection{Step: s.step, Void: true}, now)
 }
 
+// lived is a claim after these steps, one a day.
+func lived(t *testing.T, c Claim, steps ...lifeStep) Claim {
+	t.Helper()
+	for i, s := range steps {
+		c = s.on(t, c, claimDay.AddDate(0, 0, i+1))
+	}
+	return c
+}
+
 // What a payer does now is not what it did while it was mistaken.
 func TestAFalseReturnIsNoLicence(t *testing.T) {
 	day := func(n int) time.Time { return claimDay.AddDate(0, 0, n) }
 	c := reservedClaim()
-	for i, s := range []lifeStep{{do: "pay", what: "P-1", amount: c.Amount}, {do: "return", what: "P-1"}, {do: "release"}, {do: "arrived", step: 2}} {
-		c = s.on(t, c, day(i+1))
-	}
+	c = lived(t, c, lifeStep{do: "pay", what: "P-1", amount: c.Amount}, lifeStep{do: "return", what: "P-1"}, lifeStep{do: "release"}, lifeStep{do: "arrived", step: 2})
 	if _, _, err := c.GiveUp("另一原因", payerActor, day(6)); fail.CodeOf(err) != "claim_move" {
 		t.Errorf("a paid claim is released: %v", err)
 	}
@@ -206,9 +213,7 @@ func TestAFalseReturnIsNoLicence(t *testing.T) {
 func TestRefundOfASurplusHasAReference(t *testing.T) {
 	day := func(n int) time.Time { return claimDay.AddDate(0, 0, n) }
 	c := reservedClaim()
-	for i, s := range []lifeStep{{do: "pay", what: "P-1", amount: c.Amount}, {do: "return", what: "P-1"}, {do: "pay", what: "P-2", amount: c.Amount}, {do: "arrived", step: 2}} {
-		c = s.on(t, c, day(i+1))
-	}
+	c = lived(t, c, lifeStep{do: "pay", what: "P-1", amount: c.Amount}, lifeStep{do: "return", what: "P-1"}, lifeStep{do: "pay", what: "P-2", amount: c.Amount}, lifeStep{do: "arrived", step: 2})
 	again := Refund{Amount: c.Amount, Reason: "追回", Restores: &saysNo}
 	if _, _, err := c.PayBack(again, nil, payerActor, day(6)); fail.CodeOf(err) != "refund" {
 		t.Fatalf("a surplus without a reference: %v", err)
