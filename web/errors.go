@@ -80,8 +80,10 @@ var frameworkErrors = map[int]*fail.Error{
 	http.StatusNotFound:   fail.New(fail.NotFound, "page_unknown", "there is no such page or route").In("没有这个页面或接口"),
 	http.StatusMethodNotAllowed: fail.New(fail.Invalid, "method_not_allowed", "this address does not take that method; see the Allow header").
 		In("该地址不支持此请求方法，见 Allow 响应头"),
-	http.StatusRequestTimeout:              fail.New(fail.Invalid, "request_timeout", "the request did not arrive whole in time").In("请求未在规定时间内完整到达"),
-	http.StatusRequestEntityTooLarge:       fail.New(fail.TooLarge, "body_too_large", "the body is larger than this address takes").In("提交内容超过大小限制"),
+	http.StatusRequestTimeout:        fail.New(fail.Invalid, "request_timeout", "the request did not arrive whole in time").In("请求未在规定时间内完整到达"),
+	http.StatusRequestEntityTooLarge: fail.New(fail.TooLarge, "body_too_large", "the body is larger than this address takes").In("提交内容超过大小限制"),
+	// This is fiber's word for a connection that broke while a request came in.
+	http.StatusBadGateway:                  fail.New(fail.Invalid, "connection_lost", "the connection broke before the request was whole").In("请求尚未完整到达，连接已中断"),
 	http.StatusRequestHeaderFieldsTooLarge: fail.New(fail.TooLarge, "headers_too_large", "address and headers have more than 16 KB").In("网址和请求头超过 16 KB"),
 }
 
@@ -97,7 +99,9 @@ func problemOf(err error) (p Problem, retry int) {
 		status, e = own.status, own.cause
 	case errors.As(err, &framework) && !errors.As(err, &e):
 		if known := frameworkErrors[framework.Code]; known != nil {
-			status, e = framework.Code, known.Because(err)
+			if e = known.Because(err); framework.Code < http.StatusInternalServerError {
+				status = framework.Code
+			}
 		} else {
 			e = fail.Of(err)
 		}

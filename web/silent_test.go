@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -57,5 +58,29 @@ func TestShutdownIsNotHeldUpBySilence(t *testing.T) {
 	}
 	if err := <-served; err != nil {
 		t.Error(err)
+	}
+}
+
+// A client that goes away, or a silent connection that is closed when the server stops,
+// is no fault of the server's: the log has no error.
+func TestABrokenConnectionIsNoFaultOfTheServer(t *testing.T) {
+	s := newSite(t)
+	at := s.listen()
+	head := "POST /api/v1/verify HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n"
+	for _, text := range []string{"", "G", head, head + "\r\n{", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /he"} {
+		conn := dial(t, at, text)
+		time.Sleep(20 * time.Millisecond) // it is in the hands of the server
+		_ = conn.(*net.TCPConn).SetLinger(0)
+		_ = conn.Close() // with a reset
+	}
+	dial(t, at, "") // and one that says nothing
+	time.Sleep(50 * time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := s.server.Shutdown(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if text := s.log.String(); strings.Contains(text, "level=ERROR") {
+		t.Errorf("the log:\n%s", text)
 	}
 }
