@@ -12,14 +12,14 @@ import (
 	"bajigong/registry"
 )
 
-// checkParts are the parts of a check in Chinese; one that is not here is shown
-// by its English name alone.
+// checkParts are the parts of a check in Chinese; a test holds that none is missing.
 var checkParts = map[string]string{
 	"indexes": "索引与记录", "certificates": "证书", "status lists": "状态清单", "published status lists": "已发布的状态清单",
 	"sealed blocks": "密封的个人信息", "sealed records": "应有的密封信息", "claims": "补贴申领", "totals of claims": "补贴合计",
 	"files of claims": "批量预检", "merges and collisions": "人员合并与重复发放", "cases": "案件与决定", "audit log": "审计日志",
 	"credit": "信用", "statistics": "统计数据", "national query": "全国联网查询", "blank certificates": "空白证书",
 	"reliance": "变动通知", "webhooks": "通知端点", "counters": "计数器", "exam dates": "考试日期",
+	"records and their events": "记录与审计日志",
 }
 
 func checkCommand(w world) *cobra.Command {

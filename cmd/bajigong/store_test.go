@@ -125,8 +125,11 @@ func TestCheckReportsAsJSON(t *testing.T) {
 		t.Fatalf("%+v, %v", report, err)
 	}
 	says(t, m.errs.String(), "核对 审计日志 (checking audit log)", "全部相符")
-	for _, part := range checkParts {
-		says(t, m.errs.String(), part)
+	for _, part := range registry.CheckPartNames() {
+		if checkParts[part] == "" {
+			t.Errorf("%q has no Chinese name", part)
+		}
+		says(t, m.errs.String(), checkParts[part]+" (checking "+part+")")
 	}
 	m.env["BAJIGONG_STORE"] = filepath.Join(t.TempDir(), "none.db")
 	m.run(exitTemporary, "check")
