@@ -137,9 +137,13 @@ func Migrations() []kv.Migration {
 		{Name: "claims number themselves", Step: claimCountersEnd}}
 }
 
-// Outdated is closed once a newer version of the program has taken over the store:
-// nothing is answered any more, and the process should end.
+// Outdated is closed once a newer version of the program has taken over the store, or
+// the store was emptied or replaced: nothing is answered any more, and the process
+// should end.
 func (r *Registry) Outdated() <-chan struct{} { return r.db.Outdated() }
+
+// OutdatedBy is why; see [kv.DB.OutdatedBy].
+func (r *Registry) OutdatedBy() error { return r.db.OutdatedBy() }
 
 // Config returns what the registry was made with.
 func (r *Registry) Config() Config { return r.cfg }

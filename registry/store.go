@@ -98,6 +98,9 @@ func unavailable(err, own error) error {
 	case errors.Is(err, kv.ErrSchema):
 		return fail.New(fail.Unavailable, "program_outdated", "a newer version of the program has taken over the store; nothing was stored by this one, which ends: repeat the request").
 			In("存储已由新版本程序接管，本进程未保存任何数据并将退出；请重试").Because(err)
+	case errors.Is(err, kv.ErrSchemaLost):
+		return fail.New(fail.Unavailable, "schema_lost", "the store was emptied or replaced while it was open; nothing was stored, and the operator has to look at it before this is repeated").
+			In("存储在使用中被清空或替换，本次未保存；请运维人员核查后再重试").Because(err)
 	case errors.Is(err, kv.ErrBroken):
 		return fail.New(fail.Unavailable, "store_read_only", "the store took an I/O error and only reads until it is restarted; whether this was kept is known then, and repeating it is safe").
 			In("存储发生读写错误，重启前只读；本次是否已保存须重启后才能确定，届时请原样重试").Because(err)

@@ -83,16 +83,22 @@ func openDB(ctx context.Context, store string, mustExist bool, now func() time.T
 	if errors.Is(err, kv.ErrRestoring) {
 		err = halfRestoredStore(ctx, engine)
 	}
-	if errors.Is(err, kv.ErrSchemaLost) {
-		return nil, errors.Join(schemaLost(store, err), engine.Close())
-	}
-	if errors.Is(err, kv.ErrSchema) {
-		return nil, errors.Join(otherVersion(err), engine.Close())
-	}
 	if err != nil {
-		return nil, errors.Join(err, engine.Close())
+		return nil, errors.Join(otherSchema(store, err), engine.Close())
 	}
 	return db, nil
+}
+
+// otherSchema says what to do about a store that has another schema than this program.
+// Other errors stay what they are.
+func otherSchema(store string, err error) error {
+	switch {
+	case errors.Is(err, kv.ErrSchemaLost):
+		return schemaLost(store, err)
+	case errors.Is(err, kv.ErrSchema):
+		return otherVersion(err)
+	}
+	return err
 }
 
 // otherVersion says that the store is for another version of the program. Starting
@@ -104,12 +110,12 @@ func otherVersion(cause error) error {
 
 // schemaLost says that a store does not know its own version. No program may touch it.
 func schemaLost(store string, cause error) error {
-	name := store
-	if isPostgres(store) {
-		name = "PostgreSQL" // the address may have a password
+	name := " " + store
+	if store == "" || isPostgres(store) {
+		name = " PostgreSQL" // the address may have a password; a file is never emptied while it is open
 	}
-	return fail.New(fail.Conflict, "schema_lost", "the store %s has lost the record of its version, or has an older one than its content; it would be migrated twice, so nothing was opened or written (%v). Keep this store as it is, restore the newest backup into an empty one and run `bajigong check`; find out who wrote to table meta", name, cause).
-		In("存储 %s 中记录版本的行（meta 表 schema）已丢失或早于其内容，继续会重复升级、损坏数据，因此未打开、未写入（%v）。请原样保留本存储，把最新备份恢复到空的存储并执行 bajigong check；并查明何人改动了 meta 表", name, cause).Because(cause)
+	return fail.New(fail.Conflict, "schema_lost", "the store%s has lost the record of its version, has an older one than its content, or was emptied or replaced while it was open; it would be migrated twice, so nothing more is read or written (%v). Keep this store as it is, restore the newest backup into an empty one and run `bajigong check`; find out who wrote to table meta", name, cause).
+		In("存储%s 中记录版本的行（meta 表 schema）已丢失或早于其内容，或存储在打开期间被清空、替换；继续会重复升级、损坏数据，因此不再读写（%v）。请原样保留本存储，把最新备份恢复到空的存储并执行 bajigong check；并查明何人改动了 meta 表", name, cause).Because(cause)
 }
 
 // loadRules are the embedded rule files with those of the data directory.

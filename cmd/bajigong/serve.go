@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"bajigong/internal/fail"
-	"bajigong/internal/kv"
 	"bajigong/registry"
 	"bajigong/web"
 )
@@ -120,8 +119,8 @@ func serveOn(ctx context.Context, reg *registry.Registry, c web.Config, ln net.L
 	case <-ctx.Done():
 		err = shutDown(ctx, server, served)
 	case <-reg.Outdated():
-		c.Log.Error("a newer version of the program has taken over the store; this process ends. Start the newer version")
-		err = errors.Join(otherVersion(kv.ErrSchema), shutDown(ctx, server, served))
+		c.Log.Error("the store has another schema than this process began with; the process ends", "error", reg.OutdatedBy())
+		err = errors.Join(otherSchema("", reg.OutdatedBy()), shutDown(ctx, server, served))
 	}
 	stop()
 	<-done

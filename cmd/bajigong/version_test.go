@@ -104,6 +104,60 @@ func TestServeEndsWhenANewerProgramMigrates(t *testing.T) {
 	}
 }
 
+// A server whose database is emptied under it ends, and does not tell that a newer
+// program was there.
+func TestServeEndsWhenItsDatabaseIsEmptied(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	conn := pgtest.New(t)
+	m.env["BAJIGONG_DATA"], m.env["BAJIGONG_STORE"] = filepath.Join(t.TempDir(), "data"), conn
+	m.run(exitOK, "init", "--origin", "https://zs.example.gov.cn", "--region", "320000", "--code", "js")
+	server := newMachine(t)
+	server.env = m.env
+	w := server.world()
+	var errs syncBuffer
+	w.stderr = &errs
+	code := make(chan int, 1)
+	go func() { code <- run(context.Background(), []string{"serve", "--listen", "127.0.0.1:0"}, w) }()
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(errs.String(), "msg=serving"); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it does not serve: %s", errs.String())
+		}
+	}
+	e, err := pgkv.Open(t.Context(), conn, pgkv.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if err := e.Apply(t.Context(), func(r kv.Reader) (gone []kv.Write, err error) {
+		tables, err := kv.Tables(r)
+		for _, table := range tables {
+			all, err := r.Scan(table, kv.Range{Limit: 10_000})
+			if err != nil {
+				return nil, err
+			}
+			for _, entry := range all {
+				gone = append(gone, kv.Write{Table: table, Key: entry.Key})
+			}
+		}
+		return gone, err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case got := <-code:
+		if got != exitConflict {
+			t.Errorf("exit code %d", got)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatalf("it does not end: %s", errs.String())
+	}
+	says(t, errs.String(), "schema_lost", "清空")
+	if strings.Contains(errs.String(), "program_outdated") {
+		t.Errorf("a newer program is named:\n%s", errs.String())
+	}
+}
+
 // What an older program finds in a file that a newer one has migrated.
 func TestOlderProgramIsRefusedAtOpen(t *testing.T) {
 	m := newStore(t)

@@ -235,8 +235,13 @@ func (db *DB) checkSchema(schema []byte) error {
 	if err != nil {
 		return err
 	}
-	db.outdated.say()
-	return fmt.Errorf("store is at migration %d (%s), this program at %d: %w", version, name, db.version, ErrSchema)
+	why := ErrSchema
+	if version < db.version { // emptied, or an older copy put in its place
+		why = ErrSchemaLost
+	}
+	err = fmt.Errorf("store is at migration %d (%s), this program at %d: %w", version, name, db.version, why)
+	db.outdated.say(err)
+	return err
 }
 
 func (db *DB) sameSchema(r Reader) error {

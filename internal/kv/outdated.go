@@ -2,18 +2,36 @@ package kv
 
 import "sync"
 
-// outdated says that the store was migrated by a newer program while this DB was
-// open: every View and Update fails with [ErrSchema] from then on.
+// outdated says that the store has another schema since this DB was opened: every
+// View and Update fails with why from then on.
 type outdated struct {
 	once sync.Once
 	said chan struct{}
+	why  error // before said is closed
 }
 
-// Outdated is closed once the DB has found that a newer program migrated the store.
-// It answers nothing any more; who runs it should end, and start the newer program.
+// Outdated is closed once the DB has found that a newer program migrated the store, or
+// that it was emptied or replaced: [DB.OutdatedBy] tells them apart. It answers nothing
+// any more; who runs it should end.
 func (db *DB) Outdated() <-chan struct{} { return db.outdated.said }
 
-func (o *outdated) say() { o.once.Do(func() { close(o.said) }) }
+// OutdatedBy is nil, or why nothing is answered any more: [ErrSchema] after a newer
+// program, [ErrSchemaLost] when the store has an older schema than it had.
+func (db *DB) OutdatedBy() error {
+	select {
+	case <-db.outdated.said:
+		return db.outdated.why
+	default:
+		return nil
+	}
+}
+
+func (o *outdated) say(why error) {
+	o.once.Do(func() {
+		o.why = why
+		close(o.said)
+	})
+}
 
 // An exclusive engine is one that no other process can have open: its schema cannot
 // change behind a DB.

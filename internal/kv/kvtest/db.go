@@ -33,6 +33,7 @@ func runDB(t *testing.T, h Harness) {
 		{"Migrations", dbMigrations},
 		{"MigrationResumes", dbMigrationResumes},
 		{"SchemaNewer", dbSchemaNewer},
+		{"SchemaOlder", dbSchemaOlder},
 		{"SchemaEdited", dbSchemaEdited},
 		{"SchemaLost", dbSchemaLost},
 		{"Records", dbRecords},

@@ -183,6 +183,30 @@ func dbSchemaNewer(t *testing.T, h Harness) {
 	}
 }
 
+// dbSchemaOlder empties the store under a DB that is open, and puts an older one in its
+// place: no newer program did that.
+func dbSchemaOlder(t *testing.T, h Harness) {
+	for name, row := range map[string][]byte{"emptied": nil, "older": []byte("1 one")} {
+		e := h.Open(t)
+		s := open(t, e, kv.Options{}, twice("one"), twice("two"))
+		fillNumbers(s, 2)
+		if err := s.OutdatedBy(); err != nil {
+			t.Errorf("%s: before: %v", name, err)
+		}
+		if err := e.Apply(t.Context(), func(kv.Reader) ([]kv.Write, error) {
+			return []kv.Write{{Table: "meta", Key: kv.Key("schema"), Value: row}}, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.asUpdate(increment("b", "n"))(); !errors.Is(err, kv.ErrSchemaLost) || errors.Is(err, kv.ErrSchema) {
+			t.Errorf("%s: a write: %v, want ErrSchemaLost", name, err)
+		}
+		if err := s.OutdatedBy(); !errors.Is(err, kv.ErrSchemaLost) {
+			t.Errorf("%s: outdated by %v, want ErrSchemaLost", name, err)
+		}
+	}
+}
+
 func dbSchemaEdited(t *testing.T, h Harness) {
 	e := h.Open(t)
 	s := open(t, e, kv.Options{}, twice("one"), twice("two"))
