@@ -189,8 +189,8 @@ func (j *backupJob) make(ctx context.Context) (out registry.Backup, err error) {
 		enc.SetIndent("", "  ")
 		return enc.Encode(note)
 	}, nil)
-	if err != nil {
-		return out, err
+	if err != nil { // a dump without its note counts as none, and the next try makes another
+		return out, errors.Join(noRoom(err), os.Remove(path))
 	}
 	host, _ := os.Hostname()
 	took := j.w.now().Sub(began)

@@ -204,6 +204,45 @@ func TestFailedBackup(t *testing.T) {
 	}
 }
 
+// A dump whose note cannot be written does not stay: at each further try there would be
+// another, on a disk that is perhaps full.
+func TestBackupWithoutANoteDoesNotStay(t *testing.T) {
+	m := newStore(t)
+	now := time.Now()
+	m.now = func() time.Time { return now }
+	dir := t.TempDir()
+	j := newJob(t, m, backupConfig{Dir: dir, Keep: 1})
+	var log bytes.Buffer
+	j.log, j.w.rand = newLog(&log), ones{}
+	name := fmt.Sprintf("%s-%s-01010101.dump.zst", j.plan.host, now.UTC().Format(backupTime))
+	inItsPlace := filepath.Join(dir, name+noteSuffix)
+	if err := os.Mkdir(inItsPlace, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	j.look(t.Context())
+	if left := namesIn(t, dir); j.failures != 1 || len(left) != 1 || !strings.Contains(log.String(), filepath.Base(inItsPlace)) {
+		t.Fatalf("%d failures, left %v: %s", j.failures, left, &log)
+	}
+	if err := os.Remove(inItsPlace); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(backupRetry)
+	j.look(t.Context())
+	if left := namesIn(t, dir); j.failures != 1 || len(left) != 2 {
+		t.Errorf("%d failures, left %v: %s", j.failures, left, &log)
+	}
+}
+
+// ones is randomness that is none.
+type ones struct{}
+
+func (ones) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = 1
+	}
+	return len(b), nil
+}
+
 // TestBackupLeavesRoom: it is given up before the disk is full.
 func TestBackupLeavesRoom(t *testing.T) {
 	free := uint64(2 * backupReserve)
