@@ -17,6 +17,7 @@ type group struct {
 	// the commit happened after all, and repeats the Updates only if not.
 	unsure  bool
 	retries int
+	kept    bool // the commit was found to have happened
 
 	wrote  bool // the last run had something to commit
 	others bool // another process committed since this one's group before
@@ -41,7 +42,7 @@ func (g *group) run(r Reader) ([]Write, error) {
 	}
 	g.others = m.turn != g.db.opt.Process
 	if g.unsure {
-		if m.writer == g.number {
+		if g.kept = m.writer == g.number; g.kept {
 			return nil, nil // it was committed: the results of the run before stand
 		}
 		if g.retries == 0 {

@@ -21,7 +21,9 @@ func (db *DB) settle(g *group, first error) error {
 		switch {
 		case err == nil:
 			db.opt.Log.Info("kv: commit outcome settled", "group", g.number)
-			if w, ok := db.engine.(Watcher); ok {
+			// A repetition that wrote told the engine itself, and of one that wrote nothing
+			// no copy will ever have the number.
+			if w, ok := db.engine.(Watcher); ok && g.kept {
 				w.Confirm(g.number)
 			}
 			return nil

@@ -90,6 +90,37 @@ func TestCopyWithoutASettledGroupIsRefused(t *testing.T) {
 	}
 }
 
+// A group that was lost, and wrote nothing when it was repeated, is not waited for: no
+// copy will ever have it.
+func TestALostGroupThatWritesNothingIsNotMissed(t *testing.T) {
+	t.Parallel()
+	p := pgtest.NewProxy(t, pgtest.New(t))
+	db := openDB(t, open(t, p.ConnString(), pgkv.Options{Timeout: time.Second}), "a")
+	cut := false
+	p.OnCommit(func() pgtest.Fault {
+		if cut {
+			return pgtest.Pass
+		}
+		cut = true
+		return pgtest.CutBefore
+	})
+	if err := db.Update(t.Context(), func(tx kv.Tx) error {
+		if !cut {
+			tx.Put("t", []byte("k"), []byte("decided before another did"))
+		}
+		return nil
+	}); err != nil || !cut {
+		t.Fatalf("%v, cut off %t", err, cut)
+	}
+	p.Cut()
+	if err := db.View(t.Context(), func(rd kv.Reader) error { _, err := rd.Get("t", []byte("k")); return err }); err != nil {
+		t.Errorf("a new connection: %v", err)
+	}
+	if err := write(db, "k", "next"); err != nil {
+		t.Error(err)
+	}
+}
+
 // An old primary that comes back beside the new one, and is named first, is passed
 // over by a process that was told of more.
 func TestPrimaryThatCameBackIsPassedOver(t *testing.T) {
