@@ -41,11 +41,14 @@ func TestPowerCutOfServe(t *testing.T) {
 
 // TestSoak is seconds of what `torture soak` does for hours.
 func TestSoak(t *testing.T) {
-	t.Parallel()
 	if _, err := os.Stat("/proc/self/status"); err != nil {
 		needed.Missing(t, "the memory of a process, which Linux shows:", err)
 	}
-	opt := soakOptions{span: 6 * time.Second, seed: seedOf(t), dir: realDir(t), clients: 4, idle: 50, size: torture.Size{Issue: 2, IssueRows: 60, Upload: 2, UploadRows: 40, Claims: 300}}
+	memory := int64(soakMemory)
+	if needed.RaceDetector { // it takes several times as much, and seconds are all warm-up
+		memory *= 4
+	}
+	opt := soakOptions{span: 6 * time.Second, memory: memory, seed: seedOf(t), dir: realDir(t), clients: 4, idle: 50, size: torture.Size{Issue: 2, IssueRows: 60, Upload: 2, UploadRows: 40, Claims: 300}}
 	report, err := tortureSoak(t.Context(), tortureWorld(t), opt)
 	noProblems(t, report, report.Problems, err)
 	for _, name := range []string{"reserve", "verdict by handle", "big file", "too big", "noise as JSON"} {
@@ -66,7 +69,7 @@ func TestJudge(t *testing.T) {
 		{"warms up", func(i int) int64 { return int64(min(i, 5)) * 40 << 20 }, false},
 		{"leaks", func(i int) int64 { return int64(i) * 10 << 20 }, true},
 	} {
-		s := &soaker{report: &soakReport{Growth: map[string]int64{}}}
+		s := &soaker{opt: soakOptions{memory: soakMemory}, report: &soakReport{Growth: map[string]int64{}}}
 		for i := range 40 {
 			s.report.Samples = append(s.report.Samples, soakSample{Anonymous: c.grow(i), Descriptors: 20, Goroutines: 50})
 		}
