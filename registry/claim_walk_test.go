@@ -3,6 +3,7 @@ package registry_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -20,11 +21,17 @@ type walker struct {
 	people  []int
 	numbers map[int][]string
 	payers  []registry.Actor
+	claims  []string                  // in the order of their making: ids are random, and a seed must tell the same story
 	mine    map[string]registry.Actor // payer by claim
 	person  map[string]int            // by claim
-	merges  map[string][2]int         // that stand
+	merges  []walkMerge               // that stand
 	refs    int
 	did     map[string]int
+}
+
+type walkMerge struct {
+	id   string
+	a, b int
 }
 
 func (w *walker) reference() string { w.refs++; return fmt.Sprint("W-", w.refs) }
@@ -43,7 +50,7 @@ func (w *walker) ok(what string, err error) {
 
 func (w *walker) anyClaim() (id string, by registry.Actor, c registry.ClaimView, ok bool) {
 	n := 0
-	for _, one := range sortedKeys(w.mine) {
+	for _, one := range w.claims {
 		if n++; w.rnd.IntN(n) == 0 {
 			id = one
 		}
@@ -69,6 +76,9 @@ func (w *walker) step() {
 		a, err := w.ReserveClaim(ctx, by, q)
 		w.ok("reserve", err)
 		if err == nil && a.Claim != nil && a.Outcome == policy.Allow {
+			if _, again := w.mine[a.Claim.ID]; !again {
+				w.claims = append(w.claims, a.Claim.ID)
+			}
 			w.mine[a.Claim.ID], w.person[a.Claim.ID] = by, i
 		}
 		return
@@ -132,9 +142,9 @@ func (w *walker) correct(id string, by registry.Actor, c registry.ClaimView) {
 
 func (w *walker) mergeOrUndo() {
 	if len(w.merges) > 0 && w.rnd.IntN(2) == 0 {
-		id := sortedKeys(w.merges)[w.rnd.IntN(len(w.merges))]
-		w.mustUndo(id)
-		delete(w.merges, id)
+		n := w.rnd.IntN(len(w.merges))
+		w.mustUndo(w.merges[n].id)
+		w.merges = slices.Delete(w.merges, n, n+1)
 		w.did["undo"]++
 		return
 	}
@@ -142,7 +152,7 @@ func (w *walker) mergeOrUndo() {
 	if a == b || w.same(a)[b] {
 		return
 	}
-	w.merges[w.mustMerge(a, b).ID] = [2]int{a, b}
+	w.merges = append(w.merges, walkMerge{w.mustMerge(a, b).ID, a, b})
 	w.did["merge"]++
 }
 
@@ -151,8 +161,8 @@ func (w *walker) same(i int) map[int]bool {
 	out := map[int]bool{i: true}
 	for range w.people {
 		for _, m := range w.merges {
-			if out[m[0]] || out[m[1]] {
-				out[m[0]], out[m[1]] = true, true
+			if out[m.a] || out[m.b] {
+				out[m.a], out[m.b] = true, true
 			}
 		}
 	}
@@ -172,7 +182,7 @@ func (w *walker) unseen() (out []string) {
 		}
 	}
 	var all []registry.ClaimView
-	for _, id := range sortedKeys(w.mine) {
+	for _, id := range w.claims {
 		c, err := w.ClaimByID(ctx, w.mine[id], id)
 		if err != nil {
 			w.T.Fatal(err)
@@ -199,7 +209,7 @@ func TestNobodyIsPaidTwiceUnnoticed(t *testing.T) {
 	for _, seed := range []uint64{0, 1, 2, 3, 18} {
 		e := newClaimEnv(t)
 		w := &walker{claimEnv: e, rnd: rand.New(rand.NewPCG(seed, 7)), people: []int{10, 11, 12}, numbers: map[int][]string{}, mine: map[string]registry.Actor{},
-			person: map[string]int{}, merges: map[string][2]int{}, payers: []registry.Actor{e.kunshan, e.other}, did: total}
+			person: map[string]int{}, payers: []registry.Actor{e.kunshan, e.other}, did: total}
 		for _, i := range w.people {
 			w.numbers[i] = []string{e.issue(i, "6-31-01-03", standards.Senior).Number, e.issue(i, "6-31-01-03", standards.Intermediate).Number}
 		}
