@@ -87,7 +87,7 @@ func Parse[T File](name string, src []byte) (out T, err error) {
 			out, err = wrong("无法按 YAML 读取", "cannot be read as YAML")
 		}
 	}()
-	if err := yaml.NewDecoder(bytes.NewReader(src), yaml.Strict()).Decode(&out); err != nil {
+	if err := yaml.NewDecoder(bytes.NewReader(nil), yaml.Strict()).DecodeFromNode(tree, &out); err != nil {
 		return wrong(oneLine(err), oneLine(err))
 	}
 	var problems []Text
