@@ -202,7 +202,7 @@ func Budget(origin string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := NewImage(QRText(origin, handleOf(^uint64(0)), worstToken())); err != nil {
+	if err := CheckImage(QRText(origin, handleOf(^uint64(0)), worstToken())); err != nil {
 		return fail.New(fail.TooLarge, "origin_too_long", "the origin %s is too long: the QR code of a long name would need more than version %d; choose a shorter host name", origin, MaxVersion).
 			In("站点地址 %s 过长：长姓名证书的二维码将难以识读，请改用较短的域名", origin).Because(err)
 	}
