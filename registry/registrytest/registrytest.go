@@ -155,9 +155,9 @@ func New(t testing.TB, opts ...Options) *Env {
 	}
 	switch {
 	case opt.Course != nil:
-		rules.Course = withFirst(t, *opt.Course)
+		rules.Course = withFirst(t, *opt.Course, rules.Course)
 	case !opt.FullCourse:
-		rules.Course = withFirst(t, ThinCourse(t))
+		rules.Course = withFirst(t, ThinCourse(t), rules.Course)
 	}
 	if opt.Rules != nil {
 		opt.Rules(&rules)
@@ -212,14 +212,11 @@ func ThinCourse(t testing.TB) rulefile.Set[course.Rules] {
 }
 
 // withFirst adds the file of sessions that name none.
-func withFirst(t testing.TB, set rulefile.Set[course.Rules]) rulefile.Set[course.Rules] {
+func withFirst(t testing.TB, set, embedded rulefile.Set[course.Rules]) rulefile.Set[course.Rules] {
 	t.Helper()
-	embedded, err := course.Embedded()
-	if err != nil {
-		t.Fatal(err)
-	}
 	first, _ := embedded.ByID(course.First)
-	if set, err = set.With(first); err != nil {
+	set, err := set.With(first)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return set
