@@ -7,6 +7,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	needed.FewCollections()
+	needed.HardlyAnyCollections()
+	needed.FilesInMemory()
 	m.Run()
 }

@@ -28,7 +28,7 @@ type xianning struct {
 	days             []standards.Date // on which a batch was published, in order
 	people           int              // blocks of invented people taken
 	peopleOf         map[string]int   // of a session: the first of its people
-	scale            int              // how many people of the neighbour one row stands for: 1, or 10 in short runs
+	scale            int              // how many people of the neighbour one row stands for
 }
 
 // csv is a results file of n people nobody has used, none of pension age.
@@ -60,10 +60,7 @@ func TestXianning(t *testing.T) {
 	t.Parallel()
 	clock := &registrytest.Clock{}
 	clock.Set(time.Date(2024, 2, 26, 1, 0, 0, 0, time.UTC))
-	x := &xianning{Env: registrytest.New(t, registrytest.Options{Clock: clock}), t: t, scale: 1, peopleOf: map[string]int{}}
-	if testing.Short() || needed.RaceDetector {
-		x.scale = 25
-	}
+	x := &xianning{Env: registrytest.New(t, registrytest.Options{Clock: clock}), t: t, scale: needed.Every(5, 25), peopleOf: map[string]int{}}
 	for _, step := range []struct {
 		name string
 		run  func()

@@ -8,5 +8,6 @@ import (
 
 func TestMain(m *testing.M) {
 	needed.FewCollections()
+	needed.FilesInMemory()
 	m.Run()
 }

@@ -10,10 +10,10 @@ import (
 )
 
 // TestCheckSeesWhatEventsSay changes members of the records of the demonstration
-// behind the register's back, each sixth of them: a check sees it, or registrytest.Unsaid says why not.
+// behind the register's back, one in twelve: a check sees it, or registrytest.Unsaid says why not.
 func TestCheckSeesWhatEventsSay(t *testing.T) {
 	t.Parallel()
-	every := needed.Every(6, 12)
+	every := needed.Every(12, 12)
 	newDamaged(t).withStore(nil, func(db *kv.DB, reg *registry.Registry) {
 		byEvents, byOthers := registrytest.SeesChanges(t, db, reg, every)
 		t.Logf("%d changes seen by the comparison with events, %d by other parts", byEvents, byOthers)

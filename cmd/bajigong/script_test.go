@@ -22,6 +22,7 @@ import (
 
 func TestMain(m *testing.M) {
 	needed.FewCollections()
+	needed.FilesInMemory()
 	os.Setenv(asCommand, "1") // in what the tests here start
 	if needed.RaceDetector {  // it makes every process wait for a second at its end
 		os.Setenv("GORACE", strings.TrimSpace(os.Getenv("GORACE")+" atexit_sleep_ms=0"))

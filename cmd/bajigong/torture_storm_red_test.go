@@ -30,7 +30,7 @@ func TestStormIsHeldToItsWord(t *testing.T) {
 	orders, give := io.Pipe()
 	go func() {
 		_, _ = io.WriteString(give, "\n\n")
-		time.Sleep(time.Second) // claims are paid meanwhile
+		time.Sleep(400 * time.Millisecond) // claims are paid meanwhile
 		_ = give.Close()
 	}()
 	if err := p.with(t.Context(), func(reg *opened) error {

@@ -266,7 +266,7 @@ func TestTortureRefusesAStoreInUse(t *testing.T) {
 // to the model: over one server of a file, and on one database.
 func TestRace(t *testing.T) {
 	t.Parallel()
-	size := torture.RaceSize{Seed: seedOf(t), People: 24, Clients: 8, For: 1500 * time.Millisecond, Days: 420}
+	size := torture.RaceSize{Seed: seedOf(t), People: 24, Clients: 8, For: time.Second, Days: 420}
 	for name, store := range map[string]func(t *testing.T) string{
 		"bbolt":      func(*testing.T) string { return "" },
 		"postgresql": func(t *testing.T) string { return postgresURL(pgtest.New(t)) },

@@ -184,7 +184,7 @@ var takings = map[string]taking{
 // TestRates measures both sides of the thresholds on invented people. What it
 // prints with -v stands in docs/verification.md.
 func TestRates(t *testing.T) {
-	people := 5
+	people := 2
 	if needed.RaceDetector {
 		people = 1
 	}

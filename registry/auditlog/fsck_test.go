@@ -17,6 +17,7 @@ import (
 // TestIndependentChecker has tessera's fsck read a log of ours, from files and as
 // a server hands it out.
 func TestIndependentChecker(t *testing.T) {
+	t.Parallel() // fsck waits
 	fsck := needed.Fsck(t)
 	s := newSiteAt(t, largeLog(t), 70_000)
 	patience := time.Minute

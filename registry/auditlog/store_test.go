@@ -21,6 +21,7 @@ import (
 	"bajigong/internal/kv"
 	"bajigong/internal/kv/boltkv"
 	"bajigong/internal/kv/kvtest"
+	"bajigong/internal/needed"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -234,6 +235,7 @@ var large struct {
 }
 
 func TestMain(m *testing.M) {
+	needed.FilesInMemory()
 	code := m.Run()
 	if large.dir != "" {
 		if err := os.RemoveAll(large.dir); err != nil && code == 0 {

@@ -1,0 +1,13 @@
+package credentials
+
+import (
+	"testing"
+
+	"bajigong/internal/needed"
+)
+
+func TestMain(m *testing.M) {
+	needed.FewCollections()
+	needed.FilesInMemory()
+	m.Run()
+}

@@ -1,0 +1,12 @@
+package pgtest_test
+
+import (
+	"testing"
+
+	"bajigong/internal/needed"
+)
+
+func TestMain(m *testing.M) {
+	needed.FilesInMemory()
+	m.Run()
+}

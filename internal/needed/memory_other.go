@@ -1,0 +1,6 @@
+//go:build !linux
+
+package needed
+
+// FilesInMemory does nothing here.
+func FilesInMemory() {}
