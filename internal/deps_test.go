@@ -75,7 +75,7 @@ var only = map[string][]string{
 	"go.etcd.io/bbolt":                               {"internal/kv/boltkv", "internal/torture", "registry"},
 	"github.com/jackc/pgx/v5":                        {"internal/kv/pgkv", "internal/kv/pgkv/pgtest", "internal/kv/pgkv/pgtest/pgserver", "internal/torture", "registry"},
 	"github.com/standard-webhooks/standard-webhooks": {"registry/webhooks"},
-	"github.com/klauspost/compress":                  {"internal/kv/dump"},
+	"github.com/klauspost/compress":                  {"internal/kv/dump", "cmd/bajigong"},
 	"filippo.io/age":                                 {"internal/kv/dump", "cmd/bajigong"},
 }
 

@@ -27,7 +27,7 @@ func TestNormOverHTTP(t *testing.T) {
 		t.Errorf("norm %+v", n)
 	}
 	s.do("works", "POST", "/api/v1/norms", strings.Replace(body, `"pass":75`, `"pass":75,"weight":1`, 1)).want(400)
-	p := s.do("works", "POST", "/api/v1/norms", strings.Replace(body, "75", "175", 1)).problem(400, "norm_invalid")
+	p := s.do("works", "POST", "/api/v1/norms", strings.Replace(body, `"pass":75`, `"pass":175`, 1)).problem(400, "norm_invalid")
 	if len(p.Fields) != 1 || p.Fields[0].Name != "parts.senior[0].pass" {
 		t.Errorf("fields %+v", p.Fields)
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"filippo.io/age"
+	"github.com/klauspost/compress/zstd"
 
 	"bajigong/internal/fail"
 	"bajigong/internal/kv"
@@ -442,6 +443,29 @@ func TestKilledRestore(t *testing.T) {
 	t.Run("postgres", func(t *testing.T) { killedRestore(t, postgresURL(pgtest.New(t))) })
 }
 
+// smallBlocks is a dump packed so that each kilobyte can be read before the next
+// is there.
+func smallBlocks(t *testing.T, name string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	dec, err := zstd.NewReader(strings.NewReader(mustRead(t, name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dec.Close()
+	enc, err := zstd.NewWriter(&out, zstd.WithWindowSize(zstd.MinWindowSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(enc, dec); err != nil {
+		t.Fatal(err)
+	}
+	if err := enc.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
 func killedRestore(t *testing.T, store string) {
 	w := tortureWorld(t)
 	p, err := newPatient(t.Context(), w, filepath.Join(t.TempDir(), "data"), "", 1)
@@ -459,24 +483,39 @@ func killedRestore(t *testing.T, store string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kills, resumed := 0, 0
-	for {
-		cmd := exec.Command(self, "restore", name, "--data", p.data.dir, "--store", store, "--page", "1")
+	whole := smallBlocks(t, name)
+	resumed := 0
+	for kills := 0; ; kills++ {
+		cmd := exec.Command(self, "restore", "-", "--data", p.data.dir, "--store", store, "--page", "1")
 		var errs syncBuffer
 		cmd.Stderr = &errs
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		ended := make(chan error, 1)
 		go func() { ended <- cmd.Wait() }()
-		if kills < 5 { // soon after its first page
+		part := whole
+		if kills < 5 { // not given all, it cannot end before it is killed
+			part = whole[:len(whole)*(kills+2)/7]
+		}
+		go func() {
+			_, _ = in.Write(part)
+			if len(part) == len(whole) {
+				_ = in.Close()
+			}
+		}()
+		if kills < 8 { // soon after its first page
 			for len(ended) == 0 && !strings.Contains(errs.String(), "恢复 restore") {
 				time.Sleep(time.Millisecond)
 			}
 			time.Sleep(rand.N(15 * time.Millisecond))
 			_ = cmd.Process.Kill()
 		}
-		err := <-ended
+		err = <-ended
 		if strings.Contains(errs.String(), "going on after record") {
 			resumed++
 		}
@@ -486,17 +525,15 @@ func killedRestore(t *testing.T, store string) {
 		if cmd.ProcessState.Exited() {
 			t.Fatalf("%v: %s", err, errs.String())
 		}
-		kills++
-		if code := run(t.Context(), []string{"key", "list", "--store", store}, m.world()); code == exitOK {
+		if code := run(t.Context(), []string{"key", "list", "--store", store}, m.world()); code == exitOK && kills >= 5 {
 			break // killed between the last step and its own end
 		} else if code != exitConflict {
 			t.Fatalf("a half restored store: exit %d: %s", code, &m.errs)
 		}
 	}
-	if resumed == 0 {
-		t.Errorf("%d kills, %d times gone on: this proves nothing", kills, resumed)
+	if resumed < 5 {
+		t.Errorf("5 kills, %d times gone on", resumed)
 	}
-	t.Logf("%d kills, %d times gone on", kills, resumed)
 	if !reflect.DeepEqual(entriesOf(t, store), entriesOf(t, p.data.storePath())) {
 		t.Error("another register came out")
 	}

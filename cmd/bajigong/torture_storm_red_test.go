@@ -7,13 +7,32 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"bajigong/internal/kv"
 	"bajigong/internal/kv/boltkv"
 	"bajigong/internal/torture"
 	"bajigong/registry/policy"
 )
+
+// untilSaid keeps what is written, a line at a time, and does what is then to be
+// done once every missing piece was in some line.
+type untilSaid struct {
+	bytes.Buffer
+	missing []string
+	then    func() error
+}
+
+func (u *untilSaid) Write(line []byte) (int, error) {
+	if len(u.missing) > 0 {
+		u.missing = slices.DeleteFunc(u.missing, func(piece string) bool { return bytes.Contains(line, []byte(piece)) })
+		if len(u.missing) == 0 {
+			if err := u.then(); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return u.Buffer.Write(line)
+}
 
 // TestStormIsHeldToItsWord: what the judge of a storm calls whole is whole. Each kind
 // of loss, and of doubling, is made by hand once, and each is seen.
@@ -26,13 +45,10 @@ func TestStormIsHeldToItsWord(t *testing.T) {
 	if err := p.fill(t.Context(), torture.Size{Issue: 2, IssueRows: 40, Upload: 2, UploadRows: 20, Claims: 60}); err != nil {
 		t.Fatal(err)
 	}
-	var said bytes.Buffer
+	// The storm ends when each thing that is changed below was said once.
 	orders, give := io.Pipe()
-	go func() {
-		_, _ = io.WriteString(give, "\n\n")
-		time.Sleep(400 * time.Millisecond) // claims are paid meanwhile
-		_ = give.Close()
-	}()
+	said := untilSaid{missing: []string{`"did":"claimed"`, `"did":"uploaded"`, `"did":"published"`, `"did":"voided"`, `"did":"checkpointed"`, `"state":"confirmed"`}, then: give.Close}
+	go func() { _, _ = io.WriteString(give, "\n\n") }()
 	if err := p.with(t.Context(), func(reg *opened) error {
 		return p.scene.Storm(t.Context(), reg.Registry, 0, 1, orders, &said)
 	}); err != nil {
