@@ -262,6 +262,7 @@ func (s *Server) run() error {
 	for _, setting := range append([]string{
 		"listen_addresses=", "unix_socket_directories=" + s.dir, "max_connections=200",
 		"fsync=off", "full_page_writes=off", "shared_buffers=64MB",
+		"dynamic_shared_memory_type=mmap", // in its directory: what a killed server leaves goes with it
 	}, s.settings...) {
 		args = append(args, "-c", setting)
 	}
