@@ -83,32 +83,35 @@ func tortureKill(ctx context.Context, w world, opt killOptions) (killReport, err
 	var p *patient
 	killer := killer{rnd: rnd, window: 600 * time.Millisecond}
 	// After a run with problems the store is what shows why: it is left alone.
-	for ; report.Runs < opt.runs && len(report.Problems) == 0; report.Runs++ {
-		if report.Runs%opt.fresh == 0 {
+	for n := 0; report.Runs < opt.runs && len(report.Problems) == 0; n++ {
+		if n%opt.fresh == 0 {
 			if p != nil && opt.store != "" { // it was empty when we came
 				if err := torture.Clear(ctx, opt.store); err != nil {
 					return report, err
 				}
 			}
-			if p, err = newPatient(ctx, w, filepath.Join(dir, fmt.Sprintf("store-%d", report.Runs)), opt.store, opt.seed); err != nil {
+			if p, err = newPatient(ctx, w, filepath.Join(dir, fmt.Sprintf("store-%d", n)), opt.store, opt.seed); err != nil {
 				return report, err
 			}
 		}
-		if report.Runs%opt.every == 0 {
+		if n%opt.every == 0 {
 			if err := p.fill(ctx, opt.size); err != nil {
 				return report, err
 			}
 		}
-		said, err := killer.run(ctx, p)
+		said, counts, err := killer.run(ctx, p)
 		if err != nil {
 			return report, err
 		}
 		after, err := p.verify(ctx, said)
 		if err != nil {
-			return report, fmt.Errorf("run %d: %w", report.Runs, err)
+			return report, fmt.Errorf("run %d: %w", n, err)
 		}
-		report.add(report.Runs, after)
-		steps.show(report.Runs+1, opt.runs)
+		report.add(n, after)
+		if counts {
+			report.Runs++
+		}
+		steps.show(report.Runs, opt.runs)
 	}
 	steps.end()
 	report.Kills, report.Finished, report.Seconds = killer.kills, killer.finished, w.now().Sub(started).Seconds()
@@ -116,7 +119,8 @@ func tortureKill(ctx context.Context, w world, opt killOptions) (killReport, err
 }
 
 // killer kills workers at random moments within a window that it fits to the
-// speed of the machine.
+// speed of the machine: smaller when a worker had finished, larger when one had no
+// time for a single claim. Such a run is not counted.
 type killer struct {
 	rnd             *rand.Rand
 	window          time.Duration
@@ -124,54 +128,60 @@ type killer struct {
 }
 
 // run lets the patient work and kills it, half of the time once more while it
-// recovers; the answer is what was acknowledged, in whole lines.
-func (k *killer) run(ctx context.Context, p *patient) ([]byte, error) {
-	said, err := k.kill(ctx, p, k.window)
+// recovers; the answer is what was acknowledged, in whole lines, and whether a claim
+// was among it or all was done.
+func (k *killer) run(ctx context.Context, p *patient) (said []byte, counts bool, err error) {
+	said, counts, err = k.kill(ctx, p, k.window)
 	if err != nil || k.rnd.IntN(2) == 0 {
-		return said, err
+		return said, counts, err
 	}
-	more, err := k.kill(ctx, p, k.window/4)
-	return append(said, more...), err
+	more, also, err := k.kill(ctx, p, k.window/4)
+	return append(said, more...), counts || also, err
 }
 
-func (k *killer) kill(ctx context.Context, p *patient, window time.Duration) ([]byte, error) {
+func (k *killer) kill(ctx context.Context, p *patient, window time.Duration) (said []byte, counts bool, err error) {
 	cmd, err := p.process("work")
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer stdin.Close()
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	delay := time.Duration(k.rnd.Int64N(int64(window)))
 	said, took, err := killAfterReady(ctx, cmd.Process, stdout, delay)
 	state := cmd.Wait()
 	if err != nil {
-		return nil, fmt.Errorf("the worker: %w: %s", err, stderr.String())
+		return nil, false, fmt.Errorf("the worker: %w: %s", err, stderr.String())
 	}
 	said = said[:bytes.LastIndexByte(said, '\n')+1] // it died in its last line
 	acks, err := torture.ParseAcks(said)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	k.kills++
-	if torture.Count(acks)[torture.Finished] > 0 {
+	count := torture.Count(acks)
+	counts = count[torture.Claimed]+count[torture.Finished] > 0
+	switch {
+	case count[torture.Finished] > 0:
 		k.finished++
 		k.window = max(took*3/4, 20*time.Millisecond)
-	} else if cmd.ProcessState.Exited() {
-		return nil, fmt.Errorf("the worker ended by itself: %w: %s", state, stderr.String())
+	case cmd.ProcessState.Exited():
+		return nil, false, fmt.Errorf("the worker ended by itself: %w: %s", state, stderr.String())
+	case !counts && delay > k.window/2:
+		k.window *= 2
 	}
-	return said, nil
+	return said, counts, nil
 }
 
 // killAfterReady reads what the worker says, kills it some time after its first
