@@ -16,6 +16,7 @@ import (
 
 	"bajigong/internal/fail"
 	"bajigong/internal/invented"
+	"bajigong/internal/needed"
 )
 
 func dial(t *testing.T, at, text string) net.Conn {
@@ -97,7 +98,7 @@ func TestSlowClients(t *testing.T) {
 			t.Fatalf("a writer: %d", resp.StatusCode)
 		}
 	}
-	if slowest > 3*time.Second {
+	if slowest > needed.Span(3*time.Second) {
 		t.Errorf("slow clients held a writer up for %s", slowest)
 	}
 	t.Logf("slowest writer %s, %d bytes of answers wait", slowest, s.server.answers.now.Load())
@@ -208,7 +209,7 @@ func TestPlaces(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	began := time.Now()
-	if _, err := p.take(t.Context(), "d"); fail.CodeOf(err) != "busy" || time.Since(began) > time.Second {
+	if _, err := p.take(t.Context(), "d"); fail.CodeOf(err) != "busy" || time.Since(began) > needed.Span(time.Second) {
 		t.Errorf("the queue has no end: %v after %s", err, time.Since(began))
 	}
 	cancel()

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bajigong/internal/needed"
 )
 
 // TestShutdownIsNotHeldUpBySilence: a connection on which nothing was ever said is
@@ -35,12 +37,12 @@ func TestShutdownIsNotHeldUpBySilence(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(100 * time.Millisecond) // both are in the hands of the server
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), needed.Span(10*time.Second))
 	defer cancel()
 	stopped := make(chan error, 1)
 	start := time.Now()
 	go func() { stopped <- s.server.Shutdown(ctx) }()
-	_ = silent.SetReadDeadline(start.Add(5 * time.Second))
+	_ = silent.SetReadDeadline(start.Add(needed.Span(5 * time.Second)))
 	if n, err := silent.Read(make([]byte, 1)); n != 0 || err != io.EOF {
 		t.Errorf("the silent connection: %d, %v after %s; want it closed", n, err, time.Since(start))
 	}
@@ -53,7 +55,7 @@ func TestShutdownIsNotHeldUpBySilence(t *testing.T) {
 	} else {
 		_ = answer.Body.Close()
 	}
-	if err := <-stopped; err != nil || time.Since(start) > 5*time.Second {
+	if err := <-stopped; err != nil || time.Since(start) > needed.Span(5*time.Second) {
 		t.Errorf("stopped after %s: %v", time.Since(start), err)
 	}
 	if err := <-served; err != nil {

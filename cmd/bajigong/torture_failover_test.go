@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"bajigong/internal/kv/pgkv/pgtest"
+	"bajigong/internal/needed"
 	"bajigong/internal/torture"
 )
 
@@ -16,7 +17,7 @@ var stormSize = torture.Size{IssueRows: 60, UploadRows: 30, Claims: 60}
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	pgtest.Start(t) // skips, or fails in CI, when the machine has none
-	report, err := tortureFailover(t.Context(), tortureWorld(t), failoverOptions{runs: 1, seed: seedOf(t), window: 500 * time.Millisecond, dir: t.TempDir(), size: stormSize})
+	report, err := tortureFailover(t.Context(), tortureWorld(t), failoverOptions{runs: 1, seed: seedOf(t), window: needed.Span(500 * time.Millisecond), dir: t.TempDir(), size: stormSize})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +32,7 @@ func TestFailover(t *testing.T) {
 func TestKillAroundTheDatabase(t *testing.T) {
 	t.Parallel()
 	pgtest.Start(t)
-	report, err := tortureOnDatabase(t.Context(), tortureWorld(t), failoverOptions{runs: len(databaseBlows), seed: seedOf(t), window: 150 * time.Millisecond, dir: t.TempDir(), size: stormSize})
+	report, err := tortureOnDatabase(t.Context(), tortureWorld(t), failoverOptions{runs: len(databaseBlows), seed: seedOf(t), window: needed.Span(150 * time.Millisecond), dir: t.TempDir(), size: stormSize})
 	if err != nil {
 		t.Fatal(err)
 	}

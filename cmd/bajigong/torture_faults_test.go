@@ -48,7 +48,7 @@ func TestSoak(t *testing.T) {
 	if needed.RaceDetector { // it takes several times as much, and seconds are all warm-up
 		memory *= 4
 	}
-	opt := soakOptions{span: 5 * time.Second, memory: memory, seed: seedOf(t), dir: realDir(t), clients: 4, idle: 50, size: torture.Size{Issue: 2, IssueRows: 60, Upload: 2, UploadRows: 40, Claims: 300}}
+	opt := soakOptions{span: needed.Span(5 * time.Second), memory: memory, seed: seedOf(t), dir: realDir(t), clients: 4, idle: 50, size: torture.Size{Issue: 2, IssueRows: 60, Upload: 2, UploadRows: 40, Claims: 300}}
 	report, err := tortureSoak(t.Context(), tortureWorld(t), opt)
 	noProblems(t, report, report.Problems, err)
 	for _, name := range []string{"reserve", "verdict by handle", "big file", "too big", "noise as JSON"} {

@@ -262,11 +262,11 @@ func TestTortureRefusesAStoreInUse(t *testing.T) {
 	}
 }
 
-// TestRace lets two processes race for claims, for a second and a half each, and holds all
-// to the model: over one server of a file, and on one database.
+// TestRace lets two processes race for claims, for a second each, and holds all to the
+// model: over one server of a file, and on one database.
 func TestRace(t *testing.T) {
 	t.Parallel()
-	size := torture.RaceSize{Seed: seedOf(t), People: 24, Clients: 8, For: time.Second, Days: 420}
+	size := torture.RaceSize{Seed: seedOf(t), People: 24, Clients: 8, For: needed.Span(time.Second), Days: 420}
 	for name, store := range map[string]func(t *testing.T) string{
 		"bbolt":      func(*testing.T) string { return "" },
 		"postgresql": func(t *testing.T) string { return postgresURL(pgtest.New(t)) },

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 )
 
 // Missing leaves the test out, or fails it where CI=true; why says what is missing and
@@ -37,6 +38,16 @@ func Every(usually, raced int) int {
 		return raced
 	}
 	return usually
+}
+
+// Span is how long a test is to go on with what is done many times, or to wait at most
+// for what must not hang: d, and three times as long under the race detector, where each
+// step takes several times as long.
+func Span(d time.Duration) time.Duration {
+	if RaceDetector {
+		return 3 * d
+	}
+	return d
 }
 
 // Tool is the path of a program; debian names the package that has it.

@@ -11,6 +11,7 @@ import (
 	"bajigong/internal/kv"
 	"bajigong/internal/kv/pgkv"
 	"bajigong/internal/kv/pgkv/pgtest"
+	"bajigong/internal/needed"
 )
 
 // share lets the writers of several DBs update for a while and gives, by DB, how
@@ -84,7 +85,7 @@ func TestShareOfTheLock(t *testing.T) {
 			}
 			part := min(groups[0], groups[1]) / (groups[0] + groups[1])
 			t.Logf("groups %v, the smaller part %.2f, longest wait %v", groups, part, longest)
-			if part < test.least || max(longest[0], longest[1]) > 5*time.Second {
+			if part < test.least || max(longest[0], longest[1]) > needed.Span(5*time.Second) {
 				t.Errorf("the lock is not shared: %.2f of the groups (want %.2f), longest wait %v", part, test.least, longest)
 			}
 		})
