@@ -47,6 +47,7 @@ func tortureKillCommand(w world) *cobra.Command {
 		Long: `kill 启动一个真实的工作进程（同步写盘），在随机时刻用 SIGKILL 杀死它（一半的情况下在
 恢复途中再杀一次），重新打开存储核对每一条已应答的结果，续完未完成的批次，再检查全部不变量。
 发现问题即停，--dir 中的存储留待查看 (stops at the first problem).
+尚无一笔申领即被杀死的不计次数 (a run without a single claim is not counted).
 
   bajigong torture kill --runs 100 --seed 7
   bajigong torture kill --runs 20 --store postgres://…   (an empty database; what is made in it goes)`,
