@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bajigong/internal/torture"
+	"bajigong/registry/policy"
 )
 
 // stormOptions say what several processes work on.
@@ -53,6 +54,7 @@ type stormProcess struct {
 	mu     sync.Mutex
 	said   []byte      // whole lines
 	times  []time.Time // of the lines that tell of something stored
+	paid   bool        // a line told of a payment
 	end    torture.StormEnd
 	stderr bytes.Buffer
 }
@@ -131,6 +133,7 @@ func (p *stormProcess) listen(stdout io.Reader) error {
 			p.end = said
 		case torture.Claimed, torture.Published, torture.Uploaded, torture.Voided:
 			p.times = append(p.times, time.Now())
+			p.paid = p.paid || said.State == policy.Confirmed
 		}
 		p.mu.Unlock()
 	}
@@ -169,28 +172,38 @@ const flowingLimit = 2 * time.Minute
 
 // flowing waits until every process was answered after a moment.
 func (s *storm) flowing(ctx context.Context, since time.Time) (time.Time, error) {
-	for deadline := time.Now().Add(flowingLimit); ; time.Sleep(2 * time.Millisecond) {
+	err := s.wait(ctx, "a process was answered nothing", func() bool {
 		all := true
 		for _, p := range s.processes {
 			p.mu.Lock()
 			all = all && len(p.times) > 0 && p.times[len(p.times)-1].After(since)
 			p.mu.Unlock()
+		}
+		return all
+	})
+	return time.Now(), err
+}
+
+// wait waits for something good, while no process ends by itself; bad is what it was
+// that lasted too long.
+func (s *storm) wait(ctx context.Context, bad string, good func() bool) error {
+	for deadline := time.Now().Add(flowingLimit); !good(); time.Sleep(2 * time.Millisecond) {
+		for _, p := range s.processes {
 			select {
 			case err := <-p.ended:
 				p.ended <- err
-				return since, p.died(err)
+				return p.died(err)
 			default:
 			}
 		}
-		switch {
-		case all:
-			return time.Now(), nil
-		case ctx.Err() != nil:
-			return since, ctx.Err()
-		case time.Now().After(deadline):
-			return since, fmt.Errorf("a process was answered nothing for %s: the register refuses to go on, as it must where the database lacks what it confirmed, or is not there", flowingLimit)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s for %s: the register refuses to go on, as it must where the database lacks what it confirmed, or is not there", bad, flowingLimit)
 		}
 	}
+	return nil
 }
 
 // gaps is for each process the longest time between two answers, from the last one
@@ -210,10 +223,13 @@ func (s *storm) gaps(from, to time.Time) (out []float64) {
 	return out
 }
 
-// finish lets the processes end what they do and holds the register to all that
-// they said.
+// finish lets the processes end what they do, once one of them has paid, and holds
+// the register to all that they said.
 func (s *storm) finish(ctx context.Context) (stormTally, error) {
 	out := stormTally{tally: newTally()}
+	if err := s.wait(ctx, "nothing was paid", s.paid); err != nil {
+		return out, err
+	}
 	var acks []torture.Ack
 	for _, p := range s.processes {
 		p.stdin.Close()
@@ -243,6 +259,19 @@ func (s *storm) finish(ctx context.Context) (stormTally, error) {
 		return err
 	})
 	return out, err
+}
+
+// paid reports whether some process has said that it paid.
+func (s *storm) paid() bool {
+	for _, p := range s.processes {
+		p.mu.Lock()
+		paid := p.paid
+		p.mu.Unlock()
+		if paid {
+			return true
+		}
+	}
+	return false
 }
 
 // kill ends what still runs.
